@@ -1,0 +1,91 @@
+"""Runs one step of one service: ``python -m openstack_sandbox VERB[,VERB...] PROJECT HOME``.
+
+VERB is ``configure``, ``prepare``, ``adopt`` or ``serve``; several run in one process, in the order given. A failure
+prints one line on standard error, leaves the traceback in ``run/<project>.failure`` and ends the process with code 1.
+"""
+
+from __future__ import annotations
+
+import faulthandler
+import importlib
+import os
+import signal
+import sqlite3
+import sys
+import traceback
+from types import ModuleType
+from typing import NoReturn
+
+from openstack_sandbox import lifecycle
+from openstack_sandbox.home import PROJECTS, Home
+from openstack_sandbox.patches import rfc3987
+
+VERBS = ("configure", "prepare", "adopt", "serve")
+USAGE = f"usage: python -m openstack_sandbox {{{','.join(VERBS)}}}[,...] {{{','.join(PROJECTS)}}} HOME"
+
+
+def main(arguments: list[str]) -> None:
+    """Carry out the command line; ends the process."""
+    verbs = arguments[0].split(",") if len(arguments) == 3 else []
+    if not verbs or set(verbs) - set(VERBS) or arguments[1] not in PROJECTS:
+        print(USAGE, file=sys.stderr)
+        _end(3)
+    os.umask(0o077)
+    faulthandler.register(signal.SIGUSR1)  # kill -USR1 prints every thread's stack: the way to look into a hang
+    project, home = arguments[1], _open(arguments[2])
+    try:
+        _run(verbs, project, home)
+    except BaseException as error:
+        _fail(home, project, error)
+    _end(0)
+
+
+def _open(path: str) -> Home:
+    try:
+        return Home.open(path)
+    except (OSError, ValueError) as error:
+        print(f"{path}: not a sandbox: {error}", file=sys.stderr)
+        _end(3)
+
+
+def _run(verbs: list[str], project: str, home: Home) -> None:
+    (home.run() / f"{project}.failure").unlink(missing_ok=True)
+    rfc3987.apply()
+    service = importlib.import_module(f"openstack_sandbox.{project}_service")
+    if verbs != ["configure"]:
+        lifecycle.claim(home, project)
+        service.patch()
+    for verb in verbs:
+        _step(service, verb, home)
+
+
+def _step(service: ModuleType, verb: str, home: Home) -> None:
+    getattr(service, verb)(home)
+    if verb == "prepare":
+        _fold_journals(home)
+
+
+def _fold_journals(home: Home) -> None:
+    """Write each database's journal back into its file, so that copying the file copies everything."""
+    for path in home.data().glob("*.sqlite"):
+        connection = sqlite3.connect(path)
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+
+
+def _fail(home: Home, project: str, error: BaseException) -> NoReturn:
+    failure = home.run() / f"{project}.failure"
+    lifecycle.replace(failure, "".join(traceback.format_exception(error)))
+    reason = (str(error).strip() or "no reason given").splitlines()[0]
+    print(f"{project}: {type(error).__name__}: {reason} (traceback: {failure})", file=sys.stderr)
+    _end(1)
+
+
+def _end(code: int) -> NoReturn:
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)  # services leave non-daemon threads that would keep a normal exit waiting
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
