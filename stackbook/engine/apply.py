@@ -1,0 +1,163 @@
+"""Applying: only what was approved, each pair written to the journal before and after it is made."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from stackbook.engine.lock import changing
+from stackbook.engine.planning import Planned
+from stackbook.errors import PlanNotApproved, PreflightFailed, StackbookError, Unsafe
+from stackbook.journal import Event, Run
+from stackbook.plan import Change, Plan, Values, revive
+from stackbook.site import Site
+
+YES = "yes"
+"""Approves whatever is planned: for the sandbox, and for schedules whose owner chose it."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What applying a plan did."""
+
+    status: Literal["applied", "unchanged"]
+    digest: str
+    done: int
+    planned: int
+    seconds: float
+    run: str
+
+    def __repr__(self) -> str:
+        if self.status == "unchanged":
+            return f"nothing to do ({self.digest})"
+        return f"{self.done} of {self.planned} changes made in {self.seconds:.1f} s ({self.digest})"
+
+    def _repr_html_(self) -> str:
+        from stackbook.render.html import outcome_html
+
+        return outcome_html(self)
+
+
+def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool = False) -> Outcome:
+    """Make the planned changes, in order, if `approve` is their digest (or ``yes``).
+
+    The plan is computed again first: when it differs from the one approved, nothing is changed. An empty plan needs no
+    approval. Deleting many resources, or anything that undo can't bring back, needs `allow_delete` besides.
+    Raises PlanNotApproved, PreflightFailed, Unsafe, Busy; or the error of the change that failed, with the changes
+    before it made and journalled.
+    """
+    run = site.run
+    try:
+        if not len(planned) and not len(planned.again()):
+            run.write("unchanged", digest=planned.digest)
+            return Outcome("unchanged", planned.digest, 0, 0, 0.0, run.id)
+        gate(planned, run, approve, allow_delete)
+        with changing(site.name, run.id):
+            return _make(planned, site, approve)
+    except StackbookError as error:
+        run.write("refused" if isinstance(error, PlanNotApproved | PreflightFailed | Unsafe) else "error", error=error.record())
+        raise
+
+
+def gate(planned: Planned, run: Run, approve: str, allow_delete: bool) -> None:
+    """Refuse what preflight stopped, what was not approved and what deletes without consent."""
+    if planned.stops:
+        first = "; ".join(f"{name}: {value}" for name, value in planned.stops[0].items())
+        raise PreflightFailed(f"preflight found {len(planned.stops)} reason(s) to stop", found=first, hint="mend that, then run again")
+    if not approved(planned.plan, run, approve):
+        raise not_approved(planned.plan, run, approve)
+    if planned.undoes:
+        return
+    why = planned.plan.unsafe() or "; ".join(f"{c.action} of {c.address} can't be undone" for c in planned.plan.irreversible)
+    if why and not allow_delete:
+        hint = f"read the plan above, then add --allow-delete: {command(run, planned.digest)} --allow-delete"
+        raise Unsafe(f"plan {planned.digest} {why}", hint=hint)
+
+
+def approved(plan: Plan, run: Run, approve: str) -> bool:
+    """Whether `approve` names this plan, or this run was approved before with all of these changes in it."""
+    if approve in (YES, plan.digest):
+        return True
+    earlier = [event for event in run.events() if event["event"] == "approved"]
+    granted = {_pair(change) for event in earlier for change in event["changes"]}
+    return bool(earlier) and all(_pair(change.record()) in granted for change in plan)
+
+
+def not_approved(plan: Plan, run: Run, approve: str) -> PlanNotApproved:
+    """The refusal, with the command that would approve."""
+    given = f" (approve={approve!r})" if approve else ""
+    hint = f"read the plan above, then  {command(run, plan.digest)}"
+    return PlanNotApproved(f"plan {plan.digest} is not approved{given}", hint=hint)
+
+
+def command(run: Run, digest: str) -> str:
+    """The command line that approves `digest`."""
+    return f"stackbook run {run.runbook} … --approve {digest}"
+
+
+def _make(planned: Planned, site: Site, approve: str) -> Outcome:
+    current = planned.again()
+    if current.digest != planned.digest:
+        raise PlanNotApproved(
+            f"the site changed since plan {planned.digest} was shown: it is now {current.digest}",
+            hint="run again, read the new plan and approve that",
+        )
+    run, begun = site.run, time.monotonic()
+    by = YES if approve == YES else "digest" if approve == current.digest else "resume"
+    run.write("approved", digest=current.digest, by=by, changes=[change.record() for change in current])
+    for number, change in enumerate(current):
+        perform(change, number, site)
+    run.write("applied", digest=current.digest, done=len(current))
+    return Outcome("applied", current.digest, len(current), len(current), time.monotonic() - begun, run.id)
+
+
+def perform(change: Change, number: int, site: Site) -> None:
+    """Make one pair between its two journal lines."""
+    run, begun = site.run, time.monotonic()
+    run.write("started", number=number, change=change.record())
+    print(f"{change.action:8} {change.address} …", end="", flush=True)
+    try:
+        memo = dispatch(change, site)
+    except BaseException as error:
+        print(" failed")
+        run.write("failed", number=number, address=change.address, error=_told(error))
+        raise
+    seconds = time.monotonic() - begun
+    run.write("done", number=number, address=change.address, memo=memo, seconds=round(seconds, 3))
+    print(f" done in {seconds:.1f} s")
+
+
+def dispatch(change: Change, site: Site) -> Values:
+    """Call the operation that the change names; returns its memo."""
+    resource = revive(change.resource)
+    if change.action == "replace":
+        resource.delete(site, change)
+        return resource.create(site, change)
+    operations = {"create": resource.create, "update": resource.update, "delete": resource.delete}
+    return operations[change.action](site, change)
+
+
+def made(events: list[Event]) -> Iterator[tuple[Change, Values | None]]:
+    """The pairs that a run made, in order, with their memos; memo None for one begun and not known to be finished."""
+    found: dict[tuple[str, str], tuple[Change, Values | None]] = {}
+    begun: Change | None = None
+    for event in events:
+        if event["event"] == "started":
+            begun = Change.revive(event["change"])
+            found.setdefault((begun.action, begun.address), (begun, None))
+        elif event["event"] == "done" and begun is not None:
+            found[begun.action, begun.address] = (begun, event["memo"])
+            begun = None
+    yield from found.values()
+
+
+def _pair(change: dict[str, Any]) -> tuple[str, str, str]:
+    return change["action"], change["address"], repr(sorted(change["after"].items()))
+
+
+def _told(error: BaseException) -> dict[str, Any]:
+    if isinstance(error, StackbookError):
+        return error.record()
+    return {"type": type(error).__name__, "what": str(error)[:2000], "found": None, "hint": None}

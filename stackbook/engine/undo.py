@@ -1,0 +1,82 @@
+"""Undo: the pairs that a run made, swapped and reversed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from stackbook.engine.apply import made
+from stackbook.engine.planning import Planned
+from stackbook.errors import BadInput, ChangedSince
+from stackbook.journal import Event, Run
+from stackbook.plan import Actual, Change, Plan, Resource, revive, same
+from stackbook.site import Site
+
+
+def plan_undo(run: Run, site: Site) -> Planned:
+    """The plan that takes back what `run` made; what is already gone or back as it was falls out by itself.
+
+    Raises ChangedSince when someone changed one of its resources since, and BadInput when the run changed nothing.
+    """
+    events = run.events()
+    if not any(event["event"] == "started" for event in events):
+        raise BadInput(f"run {run.id} changed nothing: there is nothing to undo", hint="stackbook runs")
+
+    def again() -> Plan:
+        return compute_undo(events, site)
+
+    found = again()
+    site.run.write("plan", digest=found.digest, kept=found.kept, changes=[c.record() for c in found], stops=[], undoes=run.id)
+    return Planned(found, again, undoes=run.id)
+
+
+def compute_undo(events: list[Event], site: Site) -> Plan:
+    """The plan as of now, from a run's journal."""
+    pairs = [change.swapped(memo or {}) for change, memo in made(events)]
+    reversing = [pair for pair in reversed(pairs) if not _follows(pair)]
+    left = [pair for pair in reversing if _still_to_do(pair, site)]
+    following = _unique([pair for pair in pairs if _follows(pair)])
+    left += [pair for pair in following if _stale(pair, site, left)]
+    return Plan(site.name, tuple(left), kept=len(pairs) - len(left))
+
+
+def _follows(pair: Change) -> bool:
+    return Resource.kinds[pair.resource["kind"]].follows
+
+
+def _unique(pairs: Sequence[Change]) -> list[Change]:
+    return list({pair.address: pair for pair in pairs}.values())
+
+
+def _stale(pair: Change, site: Site, left: Sequence[Change]) -> bool:
+    resource = revive(pair.resource)
+    actual = resource.read(site, left)
+    return actual is not None and any(not same(actual.values.get(name), value) for name, value in resource.values.items())
+
+
+def _still_to_do(pair: Change, site: Site) -> bool:
+    actual = revive(pair.resource).read(site)
+    if pair.action == "create":
+        return actual is None
+    if actual is None:
+        if pair.action == "delete":
+            return False
+        raise ChangedSince(f"{pair.address} is gone: it can't be brought back to what it was", hint="look who removed it")
+    if pair.action == "update" and _equal(actual, pair.after):
+        return False
+    _refuse_changed(pair, actual)
+    return True
+
+
+def _refuse_changed(pair: Change, actual: Actual) -> None:
+    if pair.id and actual.id and pair.id != actual.id:
+        raise ChangedSince(f"{pair.address} is another one now", found=f"id {actual.id}, made as {pair.id}")
+    if not pair.memo:
+        return  # begun and cut off: what is there now may be half made, and is taken back all the same
+    differing = {name: value for name, value in pair.before.items() if not same(actual.values.get(name), value)}
+    if differing:
+        found = [f"{name} is {actual.values.get(name)!r}, was left as {value!r}" for name, value in differing.items()]
+        raise ChangedSince(f"{pair.address} was changed since", found=found, hint="set it back by hand, or keep it as it is")
+
+
+def _equal(actual: Actual, values: dict[str, object]) -> bool:
+    return all(same(actual.values.get(name), value) for name, value in values.items())

@@ -1,0 +1,48 @@
+"""Proofs: tables that must be empty. A row is a counterexample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Self
+
+from stackbook.errors import ProofFailed
+
+Row = Mapping[str, Any]
+
+
+class Proof(list[dict[str, Any]]):
+    """Counterexamples to a claim; shown as a green line when empty, as a red table otherwise."""
+
+    def __init__(self, claim: str, rows: Iterable[Row] = ()) -> None:
+        super().__init__(dict(row) for row in rows)
+        self.claim = claim
+
+    def hold(self) -> Self:
+        """Itself when it is empty; else shows its rows and raises ProofFailed."""
+        if self:
+            _show(self)
+            raise ProofFailed(f"expected: {self.claim}; found {len(self)} counterexample(s)", found=[_line(row) for row in self[:5]])
+        return self
+
+    def __repr__(self) -> str:
+        from stackbook.render.text import proof_text
+
+        return proof_text(self)
+
+    def _repr_html_(self) -> str:
+        from stackbook.render.html import proof_html
+
+        return proof_html(self)
+
+
+def _line(row: Row) -> str:
+    return ", ".join(f"{name} {value}" for name, value in row.items())
+
+
+def _show(proof: Proof) -> None:
+    try:
+        from IPython.core.getipython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        return print(proof)
+    display(proof) if get_ipython() else print(proof)

@@ -1,0 +1,65 @@
+"""A site as a runbook sees it: its cloud, its hosts and the run that works on it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from stackbook.cloud import open_cloud, sign_in
+from stackbook.config import SiteSettings, site_settings, workspace
+from stackbook.errors import BadInput
+from stackbook.hosts import Host
+from stackbook.journal import Run, current_run
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+
+class Site:
+    """A site under one run: every request to its cloud carries the run's request id."""
+
+    def __init__(self, settings: SiteSettings, run: Run) -> None:
+        self.settings = settings
+        self.run = run
+
+    @property
+    def name(self) -> str:
+        """The site's name, as in ``stackbook.toml``."""
+        return self.settings.name
+
+    @cached_property
+    def conn(self) -> Connection:
+        """The connection to its cloud (openstacksdk), signed in at first use."""
+        connection = open_cloud(self.settings, self.run.request_id)
+        sign_in(connection, self.settings)
+        return connection
+
+    @cached_property
+    def hosts(self) -> dict[str, Host]:
+        """Its hosts by name."""
+        return {name: Host(entry) for name, entry in self.settings.hosts.items()}
+
+    def host(self, name: str) -> Host:
+        """The host `name`; BadInput when the site has none of that name."""
+        if name not in self.hosts:
+            known = ", ".join(self.hosts) or "none"
+            raise BadInput(f"site {self.name} has no host {name!r} (hosts: {known})", hint="add it to stackbook.toml")
+        return self.hosts[name]
+
+    def with_role(self, *roles: str) -> list[str]:
+        """Names of the hosts that have one of `roles` (controller, network, compute, storage); all hosts without roles given."""
+        return [name for name, host in self.hosts.items() if not roles or set(roles) & set(host.roles)]
+
+    def __repr__(self) -> str:
+        return f"<site {self.name} ({self.settings.layout}), run {self.run.id}>"
+
+
+def connect(site: str | Site = "sandbox", *, runbook: str = "") -> Site:
+    """Open a site for one run of `runbook`.
+
+    The run is the one that ``stackbook run`` started; under plain papermill, nbval or in JupyterLab, a new one in the
+    workspace's ``runs/``. Raises BadInput for an unknown site; the cloud is asked at first use.
+    """
+    name = site.name if isinstance(site, Site) else site
+    folder = workspace()
+    return Site(site_settings(name, folder), current_run(runbook, name, folder / "runs"))
