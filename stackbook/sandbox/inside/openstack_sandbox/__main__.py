@@ -33,6 +33,7 @@ def main(arguments: list[str]) -> None:
     os.umask(0o077)
     faulthandler.register(signal.SIGUSR1)  # kill -USR1 prints every thread's stack: the way to look into a hang
     project, home = arguments[1], _open(arguments[2])
+    sys.argv = [project]  # oslo.config reads it as its own command line
     try:
         _run(verbs, project, home)
     except BaseException as error:
