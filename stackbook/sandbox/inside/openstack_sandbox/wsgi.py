@@ -17,15 +17,15 @@ DRAIN_S = 0.3
 """Requests under way when the process is told to stop get this long to finish."""
 
 
-def wsgi(app: Any, port: int, threads: int = 10, access_log: str | None = None) -> None:
+def wsgi(app: Any, port: int, threads: int = 10, access_log: str | None = __name__) -> None:
     """Serve `app` on 127.0.0.1:`port` in a thread of its own.
 
-    `access_log` names the logger of the access lines (default ``openstack_sandbox.wsgi``), which end up where the
-    service's oslo.log configuration sends them. Raises OSError when the port is taken.
+    `access_log` names the logger of the access lines, which end up where the service's oslo.log configuration sends
+    them; None: the application writes its own. Raises OSError when the port is taken.
     """
     from cheroot.wsgi import Server
 
-    layer = _Layer(app, access_log or __name__)
+    layer = _Layer(app, access_log)
     server = Server(("127.0.0.1", port), layer, numthreads=threads, max=threads, request_queue_size=128)
     server.timeout = KEEP_ALIVE_S
     server.keep_alive_conn_limit = 256
@@ -38,11 +38,12 @@ def wsgi(app: Any, port: int, threads: int = 10, access_log: str | None = None) 
 class _Layer:
     """Between cheroot and the application: a clean request context, an unclosable body, a line in the log."""
 
-    def __init__(self, app: Any, logger: str) -> None:
+    def __init__(self, app: Any, access_log: str | None) -> None:
         from oslo_log import log
 
         self._app = app
-        self._log = log.getLogger(logger)
+        self._log = log.getLogger(access_log or __name__)
+        self._access = access_log is not None
         self._active = 0
         self._idle = threading.Condition()
 
@@ -58,8 +59,13 @@ class _Layer:
             raise
         return request
 
-    def log(self, request: _Request) -> None:
-        """Write the access line of `request` under the request id of the context it leaves behind."""
+    def ended(self, request: _Request) -> None:
+        """Take leave of `request`, with an access line under the request id of the context it leaves behind."""
+        if self._access:
+            self._write(request)
+        self._count(-1)
+
+    def _write(self, request: _Request) -> None:
         environ = request.environ
         path = environ.get("REQUEST_URI") or environ["PATH_INFO"]
         took = time.monotonic() - request.started
@@ -68,7 +74,6 @@ class _Layer:
             environ.get("REMOTE_ADDR") or "-", environ["REQUEST_METHOD"], path, environ["SERVER_PROTOCOL"],
             request.status, request.length, took,
         )  # fmt: skip
-        self._count(-1)
 
     def server_error(self, msg: str = "", level: int = 20, traceback: bool = False) -> None:
         """Take cheroot's own messages into the service's log."""
@@ -112,7 +117,7 @@ class _Request:
             if close is not None:
                 close()
         finally:
-            self._layer.log(self)
+            self._layer.ended(self)
 
 
 def _forget_context() -> None:
