@@ -1,0 +1,117 @@
+"""Options in configuration files on hosts."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar
+
+from stackbook.errors import ChangedSince, Refused
+from stackbook.ini import IniText, check_value
+from stackbook.plan import Actual, Change, Resource, Values
+
+if TYPE_CHECKING:
+    from stackbook.hosts import Host
+    from stackbook.site import Site
+
+BACKUPS = "/var/lib/stackbook/backups"
+SECRET_OPTION = re.compile(r"passw|secret|token|credential|private_key|^connection$|transport_url|memcache.*key", re.I)
+
+
+@dataclass(frozen=True, kw_only=True)
+class IniOption(Resource):
+    """One option of a configuration file on a host, as oslo.config reads it.
+
+    With `value` the last assignment, the one that counts, is set; with `all_values` the option has exactly these, in
+    order (for options that collect many). A new option is placed beside its commented-out template. The file is
+    backed up on its host and replaced as a whole.
+    """
+
+    kind: ClassVar[str] = "ini"
+    identity: ClassVar[tuple[str, ...]] = ("host", "path", "section", "option")
+
+    host: str
+    path: str
+    section: str
+    option: str
+    value: str | None = None
+    all_values: tuple[str, ...] | None = None
+
+    @property
+    def address(self) -> str:
+        """For example ``compute1:/etc/nova/nova.conf [libvirt] virt_type``."""
+        return f"{self.host}:{self.path} [{self.section}] {self.option}"
+
+    def read(self, site: Site, pending: Sequence[Change] = ()) -> Actual | None:
+        """The option's value on the host; None when the file or the option is not there."""
+        text = _text(site.host(self.host), self.path)
+        found = text.values(self.section, self.option) if text else []
+        if not found:
+            return None
+        return Actual(None, {"value": found[-1]} if self.all_values is None else {"all_values": found})
+
+    def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
+        """Refuse secrets, values that a file can't hold, and a file that is not there."""
+        if SECRET_OPTION.search(self.option):
+            raise Refused(f"{self.address}: a secret would be shown in the plan", hint="set it by hand on the host")
+        for value in (*(self.all_values or ()), *([self.value] if self.value is not None else [])):
+            check_value(value)
+        if site.host(self.host).stat(self.path) is None:
+            raise Refused(f"{self.host}:{self.path} does not exist", hint=f"is the service installed on {self.host}?")
+
+    def create(self, site: Site, change: Change) -> Values:
+        """Add the option."""
+        return self._edit(site, change)
+
+    def update(self, site: Site, change: Change) -> Values:
+        """Change the option's value."""
+        return self._edit(site, change)
+
+    def delete(self, site: Site, change: Change) -> Values:
+        """Remove every assignment of the option."""
+        return self._edit(site, change)
+
+    def _edit(self, site: Site, change: Change) -> Values:
+        host = site.host(self.host)
+        old = host.read(self.path)
+        if old is None:
+            raise ChangedSince(f"{self.host}:{self.path} is gone", hint="run again, and read the new plan")
+        new = _restored(host, change.memo, old) or self._edited(old, change)
+        backup = f"{BACKUPS}/{site.run.id}{self.path}.{_digest(old)[:12]}"
+        host.write(backup, old, mode=0o600)
+        host.write(self.path, new)
+        return {"backup": backup, "before": _digest(old), "after": _digest(new)}
+
+    def _edited(self, old: bytes, change: Change) -> bytes:
+        text = IniText(old, f"{self.host}:{self.path}")
+        self._refuse_changed(text, change)
+        if change.action == "delete":
+            return text.with_values(self.section, self.option, []).content()
+        if "all_values" in change.after:
+            return text.with_values(self.section, self.option, list(change.after["all_values"])).content()
+        return text.with_value(self.section, self.option, change.after["value"]).content()
+
+    def _refuse_changed(self, text: IniText, change: Change) -> None:
+        found = text.values(self.section, self.option)
+        expected = change.before.get("all_values", [change.before["value"]] if "value" in change.before else [])
+        if found[-len(expected) :] != expected or bool(found) != bool(expected):
+            raise ChangedSince(f"{self.address} was changed meanwhile", found=found, hint="run again, and read the new plan")
+
+
+def _text(host: Host, path: str) -> IniText | None:
+    content = host.read(path)
+    return None if content is None else IniText(content, f"{host.name}:{path}")
+
+
+def _restored(host: Host, memo: Values, old: bytes) -> bytes | None:
+    """The backup, byte for byte, when the file is still as the run left it."""
+    if not memo or memo.get("after") != _digest(old):
+        return None
+    backup = host.read(memo["backup"])
+    return backup if backup is not None and _digest(backup) == memo["before"] else None
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
