@@ -10,6 +10,9 @@ from typing import Any
 
 from openstack_sandbox.nova_units import CURRENT, Unit
 
+OF_THE_PROCESS = ("database", "api_database")
+"""Groups read from the controller's file for all: the units reach the databases without a conductor in between."""
+
 
 def apply() -> None:
     """Patch oslo.config's look-up of a value; overrides set in code still come first."""
@@ -22,6 +25,8 @@ def apply() -> None:
         if unit is None or unit.namespace is None or namespace is not None or self is not cfg.CONF:
             return get(self, name, group, namespace)
         key = (group.name if isinstance(group, cfg.OptGroup) else group, name)
+        if key[0] in OF_THE_PROCESS:
+            return get(self, name, group)
         if key not in unit.values:
             unit.values[key] = self._do_get(name, group, unit.namespace)[0]
         return unit.values[key]
