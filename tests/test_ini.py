@@ -6,7 +6,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from oslo_config import cfg, iniparser
 
@@ -65,7 +65,6 @@ def readable(content: bytes) -> bool:
     return True
 
 
-@settings(deadline=None)
 @given(files())
 def test_reads_what_oslo_config_reads(content: bytes) -> None:
     """Every file is read as oslo.config reads it, and refused when it is refused."""
@@ -76,7 +75,6 @@ def test_reads_what_oslo_config_reads(content: bytes) -> None:
             IniText(content)
 
 
-@settings(deadline=None)
 @given(files().filter(readable), st.sampled_from(SECTIONS), st.sampled_from([*OPTIONS, "new_option"]), value)
 def test_one_value(content: bytes, section: str, option: str, wanted: str) -> None:
     """After an edit oslo.config reads the wanted value; every other value and every comment is as before."""
@@ -89,7 +87,6 @@ def test_one_value(content: bytes, section: str, option: str, wanted: str) -> No
     assert comments(edited.content()) == comments(content)
 
 
-@settings(deadline=None)
 @given(files().filter(readable), st.sampled_from(SECTIONS), st.sampled_from(OPTIONS), st.lists(value, max_size=4))
 def test_many_values(content: bytes, section: str, option: str, wanted: list[str]) -> None:
     """An option with many values gets exactly the wanted ones, in order; nothing else changes."""
@@ -102,7 +99,6 @@ def test_many_values(content: bytes, section: str, option: str, wanted: list[str
     assert comments(edited.content()) == comments(content)
 
 
-@settings(deadline=None)
 @given(files().filter(readable), st.sampled_from(OPTIONS), value)
 def test_same_value_changes_no_byte(content: bytes, option: str, wanted: str) -> None:
     """Asking for what is there already changes no byte."""
@@ -110,7 +106,6 @@ def test_same_value_changes_no_byte(content: bytes, option: str, wanted: str) ->
     assert IniText(once).with_value("ovs", option, wanted).content() == once
 
 
-@settings(deadline=None)
 @given(files().filter(readable).filter(lambda content: content.endswith(b"\n")))
 def test_adding_and_removing_is_byte_for_byte(content: bytes) -> None:
     """A new option in an existing section, removed again, leaves the file as it was."""

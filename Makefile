@@ -1,0 +1,52 @@
+# make demo   a real OpenStack on this machine, the first runbooks against it, and their reports
+# make test   everything that must hold; installs what it needs (apt packages as root or through sudo)
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.PHONY: help demo test lint types unit system env docs bench tempest clean
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+env: $(READY)
+
+$(READY): pyproject.toml
+	@echo "making $(VENV) (about a minute the first time)"
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: install python3.11"; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or newer is needed; found: $$($(PYTHON) --version)"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv && $(BIN)/uv pip install --python $(BIN)/python -e '.[test]' \
+	  || $(BIN)/python -m pip install --disable-pip-version-check -e '.[test]'
+	@touch $@
+
+demo: env
+	@$(BIN)/python scripts/demo.py
+
+test: system env lint types unit
+
+lint: env
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: env
+	$(BIN)/mypy
+
+unit: env
+	$(BIN)/python -m pytest $(PYTEST)
+
+system:
+	@sh scripts/system-packages.sh
+
+docs: env
+	$(BIN)/python scripts/reference.py
+
+bench: env
+	$(BIN)/python -m benchmarks
+
+tempest: env
+	$(BIN)/python tests/tempest/run.py
+
+clean:
+	rm -rf $(VENV) workspace build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

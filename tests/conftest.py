@@ -1,0 +1,76 @@
+"""What the tests share: one sandbox for all of them, and a workspace each."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+from stackbook.journal import RUN_VARIABLE
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+    from stackbook.site import Site
+
+settings.register_profile("quick", max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much])
+settings.register_profile("thorough", parent=settings.get_profile("quick"), max_examples=10_000)
+settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
+
+SANDBOX = "tests"
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """The home of a sandbox that runs for the whole test session; its own environment is cached between sessions."""
+    from stackbook import sandbox as embedded
+
+    os.environ["STACKBOOK_SANDBOX_HOME"] = str(tmp_path_factory.mktemp("sandboxes"))
+    os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
+    embedded.up(SANDBOX, progress=print)
+    try:
+        yield embedded.home(SANDBOX)
+    finally:
+        embedded.down(SANDBOX)
+
+
+@pytest.fixture
+def workspace(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """An empty workspace that is the current folder, with the test sandbox as site ``sandbox``."""
+    (tmp_path / "stackbook.toml").write_text(f'[sites.sandbox]\nlayout = "sandbox"\nsandbox = "{SANDBOX}"\n')
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv(RUN_VARIABLE, raising=False)
+    return tmp_path
+
+
+@pytest.fixture
+def new_site(sandbox: Path, workspace: Path) -> Callable[[], Site]:
+    """Opens the sandbox as a site, under a new run each time."""
+    from stackbook import connect
+
+    def opened() -> Site:
+        site: Site = connect("sandbox", runbook="test")
+        return site
+
+    return opened
+
+
+@pytest.fixture
+def site(new_site: Callable[[], Site]) -> Site:
+    """The sandbox as a site, under a run of its own."""
+    return new_site()
+
+
+@pytest.fixture(scope="session")
+def cloud(sandbox: Path) -> Connection:
+    """The administrator's connection to the test sandbox."""
+    import openstack
+
+    from stackbook.cloud import credentials
+    from stackbook.config import sandbox_site
+
+    return openstack.connect(**credentials(sandbox_site("sandbox", SANDBOX)))
