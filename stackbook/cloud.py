@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackbook.config import SiteSettings, sandbox_settings
-from stackbook.errors import BadInput, Unreachable
+from stackbook.errors import BadInput, CloudFailed, StackbookError, Unreachable
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -60,6 +62,46 @@ def keystonerc(path: Path) -> dict[str, str]:
     return {found[1]: "".join(shlex.split(found[2], comments=True)) for found in exports if found}
 
 
+@contextmanager
+def api_errors(address: str) -> Iterator[None]:
+    """Turn what openstacksdk and keystoneauth raise into errors that name `address`, the API's message and request id."""
+    try:
+        yield
+    except StackbookError:
+        raise
+    except Exception as error:
+        told = told_by_cloud(error, address)
+        if told is None:
+            raise
+        raise told from None
+
+
+def told_by_cloud(error: Exception, address: str) -> StackbookError | None:
+    """The error as an operator reads it; None when it did not come from the cloud."""
+    if not type(error).__module__.startswith(("openstack.", "keystoneauth1.", "requests.")):
+        return None
+    code = getattr(error, "status_code", None) or getattr(error, "http_status", None)
+    request = getattr(error, "request_id", None)
+    message = _brief(Exception(getattr(error, "details", None) or getattr(error, "message", None) or str(error)), 1000)
+    found = [message, f"request {request}"] if request else [message]
+    if code == 401:
+        return Unreachable(f"{address}: the cloud refused the credentials", found=found, hint="openstack token issue")
+    if code is None and "onnect" in type(error).__name__:
+        return Unreachable(f"{address}: the cloud does not answer", found=found, hint="stackbook doctor")
+    what = _REFUSALS.get(code, f"failed with HTTP {code}" if code else "failed")
+    hint = f"stackbook trace {request}" if request else None
+    return CloudFailed(f"{address}: the cloud {what}", found=found, hint=hint)
+
+
+_REFUSALS = {
+    400: "does not accept the request",
+    403: "does not permit it",
+    404: "does not find it",
+    409: "refuses it: something is in the way",
+    413: "refuses it: over the limit",
+}
+
+
 def _from_variables(variables: dict[str, str]) -> dict[str, Any]:
     named = {name.removeprefix("OS_").lower(): value for name, value in variables.items()}
     region = named.pop("region_name", None)
@@ -80,5 +122,5 @@ def _sandbox(name: str) -> dict[str, Any]:
     return {"auth": auth, "region_name": "RegionOne", "load_yaml_config": False, "load_envvars": False}
 
 
-def _brief(error: Exception) -> str:
-    return str(error).strip().splitlines()[0][:300] if str(error).strip() else type(error).__name__
+def _brief(error: Exception, most: int = 300) -> str:
+    return str(error).strip().splitlines()[0][:most] if str(error).strip() else type(error).__name__

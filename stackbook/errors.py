@@ -83,6 +83,10 @@ class Unreachable(StackbookError):
     """A cloud or host does not answer, or refuses the credentials."""
 
 
+class CloudFailed(StackbookError):
+    """The cloud refused a request, or something in it failed; carries the API's message and request id."""
+
+
 def _listed(found: Any) -> str:
     if isinstance(found, (list, tuple)):
         return "; ".join(str(item) for item in found)

@@ -269,7 +269,14 @@ def compare(wanted: Desired, actual: Actual | None) -> Change | None:
             hint="choose another name, or ask for the old one to be Absent first",
         )
     after = {name: wanted.values[name] for name in differing}
-    return _change("update", wanted, {name: before[name] for name in differing}, after, id=actual.id)
+    return _change("update", wanted, {name: _named(before[name], after[name]) for name in differing}, after, id=actual.id)
+
+
+def _named(found: Any, wanted: Any) -> Any:
+    """What was found, of a mapping only the wanted keys: a missing one as None, so that undo knows to take it away."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        return {name: found.get(name) for name in wanted}
+    return found
 
 
 def same(found: Any, wanted: Any) -> bool:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from stackbook.cloud import api_errors
 from stackbook.engine.lock import changing
 from stackbook.engine.planning import Planned
 from stackbook.errors import PlanNotApproved, PreflightFailed, StackbookError, Unsafe
@@ -119,7 +120,8 @@ def perform(change: Change, number: int, site: Site) -> None:
     run.write("started", number=number, change=change.record())
     print(f"{change.action:8} {change.address} …", end="", flush=True)
     try:
-        memo = dispatch(change, site)
+        with api_errors(change.address):
+            memo = dispatch(change, site)
     except BaseException as error:
         print(" failed")
         run.write("failed", number=number, address=change.address, error=_told(error))

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from stackbook.cloud import api_errors
 from stackbook.plan import Absent, Actual, Change, Desired, Plan, Resource, compare, refuse_duplicates
 from stackbook.proof import Proof
 from stackbook.site import Site
@@ -72,9 +73,10 @@ def compute(desired: Sequence[Desired], site: Site) -> Plan:
     others = tuple(wanted for wanted in desired if isinstance(wanted, Resource))
     changes: list[Change] = []
     for wanted in desired:
-        actual = _read(wanted, site, changes)
-        if isinstance(wanted, Resource):
-            wanted.check(site, actual, others)
+        with api_errors(wanted.address):
+            actual = _read(wanted, site, changes)
+            if isinstance(wanted, Resource):
+                wanted.check(site, actual, others)
         change = compare(wanted, actual)
         if change is not None:
             changes.append(change)

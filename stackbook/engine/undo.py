@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from stackbook.cloud import api_errors
 from stackbook.engine.apply import made
 from stackbook.engine.planning import Planned
 from stackbook.errors import BadInput, ChangedSince
@@ -33,7 +34,7 @@ def compute_undo(events: list[Event], site: Site) -> Plan:
     """The plan as of now, from a run's journal."""
     pairs = [change.swapped(memo or {}) for change, memo in made(events)]
     reversing = [pair for pair in reversed(pairs) if not _follows(pair)]
-    left = [pair for pair in reversing if _still_to_do(pair, site)]
+    left = [pair for pair in reversing if _left(pair, site)]
     following = _unique([pair for pair in pairs if _follows(pair)])
     left += [pair for pair in following if _stale(pair, site, left)]
     return Plan(site.name, tuple(left), kept=len(pairs) - len(left))
@@ -51,6 +52,11 @@ def _stale(pair: Change, site: Site, left: Sequence[Change]) -> bool:
     resource = revive(pair.resource)
     actual = resource.read(site, left)
     return actual is not None and any(not same(actual.values.get(name), value) for name, value in resource.values.items())
+
+
+def _left(pair: Change, site: Site) -> bool:
+    with api_errors(pair.address):
+        return _still_to_do(pair, site)
 
 
 def _still_to_do(pair: Change, site: Site) -> bool:
