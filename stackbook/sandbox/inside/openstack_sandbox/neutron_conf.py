@@ -23,9 +23,6 @@ service_plugins = router,qos,trunk,segments,port_forwarding
 # The type of authentication to use (string value)
 auth_strategy = keystone
 
-# File name for the paste.deploy config for api service (string value)
-api_paste_config = {home.etc("neutron") / "api-paste.ini"}
-
 # Name of log file to send logging output to. (string value)
 log_file = {home.log("neutron", "neutron-server")}
 

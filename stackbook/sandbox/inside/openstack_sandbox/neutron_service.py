@@ -6,7 +6,7 @@ import os
 import sys
 from pathlib import Path
 
-from openstack_sandbox import frame, neutron_agent_conf, neutron_conf, neutron_ml2_conf
+from openstack_sandbox import frame, neutron_agent_conf, neutron_bridges, neutron_conf, neutron_ml2_conf
 from openstack_sandbox.home import COMPUTES, CONTROLLER, HOSTS, Home
 from openstack_sandbox.patches import config_dirs, neutron_first_worker
 
@@ -36,6 +36,7 @@ def configure(home: Home) -> None:
         frame.write(home.etc(PROJECT, host) / "neutron.conf", neutron_conf.host_conf(home, host))
     for host in HOSTS:
         frame.write(home.etc(ML2, host) / "openvswitch_agent.ini", neutron_ml2_conf.openvswitch_agent(TUNNEL_IPS[host]))
+        neutron_bridges.make(home, host)
 
 
 def prepare(home: Home) -> None:
@@ -54,10 +55,10 @@ def adopt(home: Home) -> None:
 def serve(home: Home) -> None:
     """Serve neutron until the process is told to stop."""
     adopt(home)
-    from openstack_sandbox import neutron_server
+    from openstack_sandbox import neutron_agents, neutron_server
 
     neutron_server.start(home)
-    #AGENTS neutron_agents.start(home)
+    neutron_agents.start(home)
     frame.process_units(home, PROJECT, {CONTROLLER: ["neutron-server"]})
     frame.ready(home, PROJECT)
     frame.wait()

@@ -1,0 +1,25 @@
+"""Starts the stand-ins for neutron's agents, each a unit that can be restarted by itself."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from openstack_sandbox import frame, neutron_logs
+from openstack_sandbox.home import CONTROLLER, HOSTS, Home
+
+
+def start(home: Home) -> None:
+    """Start the Open vSwitch agents of all hosts, and the controller's l3, dhcp and metadata agents."""
+    from neutron.conf.agent import common
+    from openstack_sandbox.neutron_agent_dhcp import DhcpAgent
+    from openstack_sandbox.neutron_agent_l3 import L3Agent
+    from openstack_sandbox.neutron_agent_metadata import MetadataAgent
+    from openstack_sandbox.neutron_agent_ovs import OpenvswitchAgent
+    from oslo_config import cfg
+
+    common.register_agent_state_opts_helper(cfg.CONF)  # neutron's RPC classes look there for their time-out
+    neutron_logs.install()
+    for host in HOSTS:
+        frame.unit(home, host, OpenvswitchAgent.UNIT, partial(OpenvswitchAgent.launch, home, host))
+    for agent in (L3Agent, DhcpAgent, MetadataAgent):
+        frame.unit(home, CONTROLLER, agent.UNIT, partial(agent.launch, home, CONTROLLER))
