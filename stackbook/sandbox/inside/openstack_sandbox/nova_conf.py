@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 
 from openstack_sandbox import frame
-from openstack_sandbox.home import COMPUTES, CONTROLLER, Home
+from openstack_sandbox.home import CONTROLLER, Home
 
-ADDRESSES = {CONTROLLER: "127.0.0.1"} | {host: f"127.0.0.{11 + n}" for n, host in enumerate(COMPUTES)}
-"""``my_ip`` of each host; nothing listens on the compute hosts' addresses."""
+ADDRESSES = {"controller1": "10.0.0.11", "compute1": "10.0.0.31", "compute2": "10.0.0.32"}
+"""``my_ip`` of each host, with the numbers of the official installation guide; nothing listens there."""
 
 
 def controller_conf(home: Home) -> str:
