@@ -18,7 +18,7 @@ from typing import NoReturn
 
 from openstack_sandbox import lifecycle
 from openstack_sandbox.home import PROJECTS, Home
-from openstack_sandbox.patches import rfc3987
+from openstack_sandbox.patches import entry_points, rfc3987
 
 VERBS = ("configure", "prepare", "adopt", "serve")
 USAGE = f"usage: python -m openstack_sandbox {{{','.join(VERBS)}}}[,...] {{{','.join(PROJECTS)}}} HOME"
@@ -31,6 +31,7 @@ def main(arguments: list[str]) -> None:
         print(USAGE, file=sys.stderr)
         _end(3)
     os.umask(0o077)
+    sys.dont_write_bytecode = False  # an inherited PYTHONDONTWRITEBYTECODE would cost seconds at every start
     faulthandler.register(signal.SIGUSR1)  # kill -USR1 prints every thread's stack: the way to look into a hang
     project, home = arguments[1], _open(arguments[2])
     sys.argv = [project]  # oslo.config reads it as its own command line
@@ -54,6 +55,7 @@ def _run(verbs: list[str], project: str, home: Home) -> None:
     rfc3987.apply()
     service = importlib.import_module(f"openstack_sandbox.{project}_service")
     if verbs != ["configure"]:
+        entry_points.apply()
         lifecycle.claim(home, project)
         service.patch()
     for verb in verbs:

@@ -7,8 +7,8 @@ from typing import Any
 
 from openstack_sandbox import frame
 from openstack_sandbox.home import CONTROLLER, Home
-from openstack_sandbox.keystone_conf import key_folder, keystone_conf
-from openstack_sandbox.patches import config_dirs
+from openstack_sandbox.keystone_conf import HASH_ROUNDS, key_folder, keystone_conf
+from openstack_sandbox.patches import config_dirs, keystone_request_token, lazy_imports, threads
 
 REGION = "RegionOne"
 SERVICE_USERS = ("glance", "nova", "neutron", "cinder", "placement")
@@ -24,8 +24,10 @@ SERVICES = {
 
 
 def patch() -> None:
-    """Prepare SQLite and oslo.config."""
+    """Prepare SQLite and oslo.config, and leave out what makes starting slow."""
     config_dirs.apply()
+    lazy_imports.apply("keystone.federation.idp")  # SAML, and the XML schemas that it reads in
+    threads.apply()
     frame.patch_sqlite()
 
 
@@ -59,6 +61,7 @@ def serve(home: Home) -> None:
     """Serve the identity API until told to stop."""
     from keystone.server.flask import core
 
+    keystone_request_token.apply()
     app = core.initialize_application("public", config_files=[str(home.etc("keystone") / "keystone.conf")])
     frame.wsgi(app, home.port("keystone"), threads=8, access_log="keystone.wsgi")
     frame.process_units(home, "keystone", {CONTROLLER: ["keystone"]})
@@ -128,19 +131,16 @@ def _make_catalogue(home: Home) -> None:
 
 
 def _adopt_passwords(database: sqlite3.Connection, passwords: dict[str, str]) -> None:
-    """Set the passwords that differ.
-
-    Straight in the database: loading keystone for it would take as long as starting it.
-    """
-    import bcrypt
+    """Set the passwords that differ, straight in the database: loading all of keystone for it would take a second."""
+    from keystone.common.password_hashers.pbkdf2 import Sha512
 
     rows = database.execute(
         "SELECT password.id, local_user.name, password_hash FROM password JOIN local_user"
         " ON local_user.id = local_user_id WHERE domain_id = 'default' AND expires_at IS NULL"
     ).fetchall()
     for row, name, old in rows:
-        if name in passwords and not bcrypt.checkpw(passwords[name].encode(), old.encode()):
-            new = bcrypt.hashpw(passwords[name].encode(), bcrypt.gensalt(rounds=4)).decode()
+        if name in passwords and not Sha512.verify(passwords[name].encode(), old):
+            new = Sha512.hash(passwords[name].encode(), rounds=HASH_ROUNDS)
             database.execute("UPDATE password SET password_hash = ? WHERE id = ?", (new, row))
 
 
