@@ -60,6 +60,8 @@ def up(name: str = "default", progress: Say = print, recipe: Recipe = REAL) -> S
         if not settings.load(home).get("filled"):
             template.copy(template.ensure(recipe, python, progress), home)
             settings.save(home, settings.load(home) | {"filled": True})
+        for folder in ("hosts", "run"):
+            places.private(home / folder)
         for host in recipe.hosts:
             shims.write(home, host, python, recipe.inside)
         clouds_file = access.write(home)

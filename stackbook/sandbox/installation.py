@@ -64,7 +64,7 @@ def _build(recipe: Recipe, target: Path, say: Say) -> None:
     count = sum("==" in line for line in recipe.lock.read_text().splitlines())
     make, install = _with_uv(target, recipe.lock) or _with_pip(target, recipe.lock)
     run(Job("environment", make, logs / "environment.log"), say)
-    run(Job(f"{count} packages", install, logs / "packages.log"), say)
+    run(Job(f"{count} packages", install, logs / "packages.log", telling=True), say)
 
 
 def _with_uv(target: Path, lock: Path) -> tuple[list[str], list[str]] | None:

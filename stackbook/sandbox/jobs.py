@@ -24,6 +24,8 @@ class Job:
     log: Path
     variables: Mapping[str, str] | None = None
     """Its whole environment; None inherits the caller's."""
+    telling: bool = False
+    """Whether its last line of output tells how far it is."""
 
 
 class Ticker:
@@ -102,5 +104,5 @@ def _check(job: Job, code: int) -> None:
 
 
 def _doing(job: Job) -> str:
-    lines = last_lines(job.log, 1)
+    lines = last_lines(job.log, 1) if job.telling else []
     return f"{job.label}: {lines[0][:100]}" if lines else job.label

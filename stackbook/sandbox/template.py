@@ -21,6 +21,8 @@ def ensure(recipe: Recipe, python: Path, say: Say) -> Path:
         if not (parent / name).exists():
             with installation.draft(parent, name) as building:
                 _prepare(recipe, python, building, say)
+                for needless in ("hosts", "run"):
+                    shutil.rmtree(building / needless, ignore_errors=True)
             _prune(parent)
         os.utime(parent / name)
     return parent / name
@@ -35,8 +37,6 @@ def copy(template: Path, home: Path) -> None:
 def _prepare(recipe: Recipe, python: Path, home: Path, say: Say) -> None:
     unused = {project: number for number, project in enumerate(recipe.projects, start=1)}
     settings.save(home, settings.fresh("template", recipe, ports=unused))
-    run = home / "run"
-    run.mkdir()
     jobs = [
         Job(
             f"databases of {project}",
