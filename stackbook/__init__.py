@@ -9,7 +9,7 @@ __version__ = "0.1.0"
 
 _HOMES = {
     "connect": "stackbook.site",
-    "Absent": "stackbook.plan",
+    "Absent": "stackbook.plans",
     "apply": "stackbook.engine",
     "plan": "stackbook.engine",
     "plan_undo": "stackbook.engine",

@@ -100,7 +100,7 @@ def cloud_names() -> list[str]:
     import yaml
 
     names: set[str] = set()
-    for path in _clouds_files():
+    for path in clouds_files():
         try:
             clouds = (yaml.safe_load(path.read_text()) or {}).get("clouds") or {}
         except (OSError, yaml.YAMLError, AttributeError):
@@ -109,7 +109,7 @@ def cloud_names() -> list[str]:
     return sorted(names)
 
 
-def _clouds_files() -> list[Path]:
+def clouds_files() -> list[Path]:
     if named := os.environ.get("OS_CLIENT_CONFIG_FILE"):
         return [Path(named)]
     folders = (Path.cwd(), Path.home() / ".config" / "openstack", Path("/etc/openstack"))

@@ -10,7 +10,7 @@ import stackbook
 PACKAGE = Path(stackbook.__file__).parent
 LAYERS = [
     {"errors"},
-    {"plan", "config", "journal", "ini"},
+    {"plans", "config", "journal", "ini"},
     {"hosts", "cloud", "render"},
     {"site", "proof"},
     {"resources"},

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from stackbook.errors import BadInput, Refused
-from stackbook.plan import Absent, Actual, Change, Plan, Resource, compare, diff, revive, same
+from stackbook.plans import Absent, Actual, Change, Plan, Resource, compare, diff, revive, same
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,7 @@ from stackbook.engine.lock import changing
 from stackbook.engine.planning import Planned
 from stackbook.errors import PlanNotApproved, PreflightFailed, StackbookError, Unsafe
 from stackbook.journal import Event, Run
-from stackbook.plan import Change, Plan, Values, revive
+from stackbook.plans import Change, Plan, Values, revive
 from stackbook.site import Site
 
 YES = "yes"

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from stackbook.cloud import api_errors
-from stackbook.plan import Absent, Actual, Change, Desired, Plan, Resource, compare, refuse_duplicates
+from stackbook.plans import Absent, Actual, Change, Desired, Plan, Resource, compare, refuse_duplicates
 from stackbook.proof import Proof
 from stackbook.site import Site
 

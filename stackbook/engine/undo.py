@@ -9,7 +9,7 @@ from stackbook.engine.apply import made
 from stackbook.engine.planning import Planned
 from stackbook.errors import BadInput, ChangedSince
 from stackbook.journal import Event, Run
-from stackbook.plan import Actual, Change, Plan, Resource, revive, same
+from stackbook.plans import Actual, Change, Plan, Resource, revive, same
 from stackbook.site import Site
 
 

@@ -14,7 +14,7 @@ from html import escape
 from pathlib import Path
 from typing import Any, Protocol
 
-from stackbook.plan import Change, Plan
+from stackbook.plans import Change, Plan
 from stackbook.render.table import table
 from stackbook.render.text import SIGNS, Claimed, line_diff, sides
 from stackbook.render.values import one_line, shown

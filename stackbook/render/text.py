@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from stackbook.plan import Change, Plan
+from stackbook.plans import Change, Plan
 from stackbook.render.values import SITE_CHOOSES, UNSET, one_line, shown
 
 SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, ClassVar
 
 from stackbook.errors import ChangedSince, Refused
 from stackbook.ini import IniText, check_value
-from stackbook.plan import Actual, Change, Resource, Values
+from stackbook.plans import Actual, Change, Resource, Values
 
 if TYPE_CHECKING:
     from stackbook.hosts import Host

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from stackbook.errors import Refused, StackbookError
-from stackbook.plan import Actual, Change, Resource, Values
+from stackbook.plans import Actual, Change, Resource, Values
 
 if TYPE_CHECKING:
     from stackbook.hosts import Host

@@ -71,8 +71,9 @@ glance_api_servers = {home.url("glance")}
 # Seconds between heartbeats, and after how many without one a service counts as down.
 report_interval = 10
 service_down_time = 60
-# Seconds between reports of a backend's capacity to the scheduler.
-#backend_stats_polling_interval = 60
+# Seconds between reports of a backend's capacity (default 60); no more often than periodic tasks run.
+backend_stats_polling_interval = 10
+periodic_interval = 10
 
 # Requests that each RPC server works on at once.
 executor_thread_pool_size = 8

@@ -11,7 +11,8 @@ from typing import BinaryIO
 
 _FICLONE = 0x40049409  # ioctl of Linux: share all blocks of another file (btrfs, XFS)
 _CHUNK = 8 * 1024 * 1024
-_ZEROS = bytes(1024 * 1024)
+_BLOCK = 64 * 1024
+_ZEROS = bytes(_BLOCK)
 
 
 def create(path: Path, size: int) -> None:
@@ -59,7 +60,7 @@ def is_zero(data: bytes) -> bool:
 
 
 class SparseWriter:
-    """A file opened for writing that turns written zeros into holes."""
+    """A file opened for writing that turns written zeros into holes, a block of 64 KiB at a time."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -68,11 +69,16 @@ class SparseWriter:
         return getattr(self._file, name)
 
     def write(self, data: bytes) -> int:
-        """Append `data`; where it is all zeros, the file only gets longer."""
-        if not is_zero(data):
-            return self._file.write(data)
-        self._file.truncate(self._file.seek(len(data), os.SEEK_CUR))
+        """Append `data`; blocks of zeros only make the file longer."""
+        for at in range(0, len(data), _BLOCK):
+            self._write_block(data[at : at + _BLOCK])
         return len(data)
+
+    def _write_block(self, block: bytes) -> None:
+        if is_zero(block):
+            self._file.truncate(self._file.seek(len(block), os.SEEK_CUR))
+        else:
+            self._file.write(block)
 
 
 def _share_blocks(source: BinaryIO, target: BinaryIO) -> bool:

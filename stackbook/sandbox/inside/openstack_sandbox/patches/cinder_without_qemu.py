@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -80,5 +81,7 @@ def _copy_raw(source: str, dest: str, out_format: str) -> None:
 def _refuse(path: str, reason: str) -> None:
     from cinder import exception
 
+    name = os.path.basename(path)
+    identity = re.search(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", name)  # of the image or of the volume
     advice = "Only raw images can be used without it (Debian, Ubuntu: qemu-utils)."
-    raise exception.ImageUnacceptable(image_id=os.path.basename(path), reason=f"{reason}. {advice}")
+    raise exception.ImageUnacceptable(image_id=identity[0] if identity else name, reason=f"{reason}. {advice}")
