@@ -64,7 +64,7 @@ agent_down_time = 20
 # Threads and processes. This sandbox runs all of neutron in one process.
 rpc_workers = 1
 rpc_state_report_workers = 1
-executor_thread_pool_size = 8
+executor_thread_pool_size = 4
 setproctitle = off
 {_agent()}
 

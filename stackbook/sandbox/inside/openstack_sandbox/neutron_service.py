@@ -8,7 +8,7 @@ from pathlib import Path
 
 from openstack_sandbox import frame, neutron_agent_conf, neutron_bridges, neutron_conf, neutron_ml2_conf
 from openstack_sandbox.home import COMPUTES, CONTROLLER, HOSTS, Home
-from openstack_sandbox.patches import config_dirs, neutron_first_worker
+from openstack_sandbox.patches import config_dirs, neutron_first_worker, neutron_imports, neutron_transport
 
 PROJECT = "neutron"
 ML2 = "neutron/plugins/ml2"
@@ -18,8 +18,10 @@ TUNNEL_IPS = {"controller1": "10.0.0.11", "compute1": "10.0.0.31", "compute2": "
 
 def patch() -> None:
     """Make neutron run on threads in one process, on SQLite."""
+    neutron_imports.apply()
     config_dirs.apply()
     frame.patch_sqlite()
+    neutron_transport.apply()
     neutron_first_worker.apply()
 
 
