@@ -94,6 +94,10 @@ class Resource:
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse, while planning, what could not be applied; `others` are all desired resources of the plan."""
 
+    def explain(self, names: Sequence[str]) -> str:
+        """What updating these fields means, for people ("restart"); empty when the fields say it."""
+        return ""
+
     def create(self, site: Site, change: Change) -> Values:
         """Make it; returns a memo for the journal, at least ``{"id": ...}`` where it has one."""
         raise NotImplementedError

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackbook.cloud import open_cloud, sign_in
 from stackbook.config import SiteSettings, site_settings, workspace
 from stackbook.errors import BadInput
 from stackbook.hosts import Host
-from stackbook.journal import Run, current_run
+from stackbook.journal import Run, current_run, open_run
+from stackbook.render.redact import Redactor
+from stackbook.secrets import known_secrets
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -39,6 +42,11 @@ class Site:
         """Its hosts by name."""
         return {name: Host(entry) for name, entry in self.settings.hosts.items()}
 
+    @cached_property
+    def redactor(self) -> Redactor:
+        """Takes this site's secrets, and what looks like one, out of texts and JSON data."""
+        return Redactor(known_secrets(self.settings))
+
     def host(self, name: str) -> Host:
         """The host `name`; BadInput when the site has none of that name."""
         if name not in self.hosts:
@@ -52,6 +60,19 @@ class Site:
 
     def __repr__(self) -> str:
         return f"<site {self.name} ({self.settings.layout}), run {self.run.id}>"
+
+
+def find_run(name: str) -> Run:
+    """The run `name` of this workspace: a folder's name, an unambiguous part of it, or a path."""
+    runs = workspace() / "runs"
+    if Path(name).is_dir():
+        return open_run(Path(name))
+    found = sorted(folder for folder in runs.glob("*") if name and name in folder.name and folder.is_dir())
+    exact = [folder for folder in found if folder.name == name] or found
+    if len(exact) != 1:
+        which = "no run" if not exact else f"{len(exact)} runs"
+        raise BadInput(f"{which} below {runs} match {name!r}", found=[folder.name for folder in exact[:5]], hint="stackbook runs")
+    return open_run(exact[0])
 
 
 def connect(site: str | Site = "sandbox", *, runbook: str = "") -> Site:

@@ -66,6 +66,10 @@ class Service(Resource):
         if _show(site.host(self.host), self.name)["LoadState"] == "not-found":
             raise Refused(f"{self.host} has no service {self.name}", hint=f"systemctl list-units on {self.host} shows its services")
 
+    def explain(self, names: Sequence[str]) -> str:
+        """That a service which does not run its newest configuration is restarted."""
+        return "restart: its configuration is newer" if "fresh" in names else ""
+
     def create(self, site: Site, change: Change) -> Values:
         """Start it."""
         return self.update(site, change)
