@@ -1,4 +1,4 @@
-"""Small stand-ins for the services, run by the sandbox's own code from `up` to `systemctl`."""
+"""Small stand-ins for the services, run by the sandbox's own code from `up` to `systemctl`; a pytest plugin."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from stackbook.sandbox import control, places
 from stackbook.sandbox.inside.openstack_sandbox import processes
 from stackbook.sandbox.recipe import REAL, Recipe
 
-_SERVICE = '''
+_SERVICE = """
 import http.server, json, pathlib, signal, subprocess, sys, threading, time
 from openstack_sandbox import frame
 
@@ -60,7 +60,7 @@ def serve(home):
     if mode() != "slow":
         frame.ready(home, ME)
     frame.wait()
-'''
+"""
 
 
 class Fake(NamedTuple):
@@ -83,7 +83,7 @@ class Fake(NamedTuple):
 
     def shell(self, host: str, *words: str) -> subprocess.CompletedProcess[str]:
         command = self.home / "hosts" / host / "usr" / "bin" / words[0]
-        return subprocess.run([command, *words[1:]], capture_output=True, text=True, timeout=30)
+        return subprocess.run([command, *words[1:]], check=False, capture_output=True, text=True, timeout=30)
 
     def configuration(self, project: str) -> Path:
         return self.home / "hosts" / "controller1" / "etc" / project / "fake.conf"

@@ -12,16 +12,22 @@ import subprocess
 import sys
 import time
 import urllib.request
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from fake_services import Fake
 
 from stackbook import sandbox
 from stackbook.errors import BadInput
 from stackbook.sandbox import installation, places, starting
 from stackbook.sandbox.inside.openstack_sandbox import processes
+
+if TYPE_CHECKING:
+    from tests.sandbox.fake_services import Fake
+
+pytest_plugins = ["tests.sandbox.fake_services"]
 
 
 def _answers(port: int) -> bool:
@@ -29,9 +35,9 @@ def _answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(true: object, seconds: float = 10.0) -> None:
+def _until(true: Callable[[], bool], seconds: float = 10.0) -> None:
     deadline = time.monotonic() + seconds
-    while not true():  # type: ignore[operator]
+    while not true():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
 
@@ -194,9 +200,7 @@ def test_two_ups_at_once_make_one_sandbox(fake: Fake) -> None:
 
 
 @pytest.mark.parametrize("delay", [0.05, 0.15, 0.3, 0.45, 0.6, 0.8, 1.0, 1.3])
-def test_a_killed_up_is_finished_by_the_next(
-    fake: Fake, delay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_killed_up_is_finished_by_the_next(fake: Fake, delay: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Killed at any moment of its first run, `up` is continued by the next one."""
     monkeypatch.setenv("STACKBOOK_CACHE", str(tmp_path / "cache"))
     script = (
