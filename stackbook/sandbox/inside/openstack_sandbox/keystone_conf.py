@@ -27,9 +27,9 @@ debug = false
 transport_url = fake:///
 
 [cache]
-# Answers are remembered within one request only.
+# In this process's memory, where a production cloud has memcached.
 enabled = true
-backend = dogpile.cache.null
+backend = dogpile.cache.memory_pickle
 
 [credential]
 key_repository = {key_folder(home, "credential")}

@@ -8,7 +8,7 @@ from typing import Any
 from openstack_sandbox import frame
 from openstack_sandbox.home import CONTROLLER, Home
 from openstack_sandbox.keystone_conf import HASH_ROUNDS, key_folder, keystone_conf
-from openstack_sandbox.patches import config_dirs, keystone_request_token, lazy_imports, threads
+from openstack_sandbox.patches import bounded_cache, config_dirs, keystone_request_token, lazy_imports, threads
 
 REGION = "RegionOne"
 SERVICE_USERS = ("glance", "nova", "neutron", "cinder", "placement")
@@ -25,6 +25,7 @@ SERVICES = {
 
 def patch() -> None:
     """Prepare SQLite and oslo.config, and leave out what makes starting slow."""
+    bounded_cache.apply()
     config_dirs.apply()
     lazy_imports.apply("keystone.federation.idp")  # SAML, and the XML schemas that it reads in
     threads.apply()
@@ -41,6 +42,7 @@ def prepare(home: Home) -> None:
     from keystone.common.sql import upgrades
 
     _load(home)
+    _enforce_foreign_keys()
     upgrades.offline_sync_database_to_version()
     _make_keys(home)  # no user can be made without the drivers, which read the keys
     project_id = _bootstrap(home)
@@ -62,7 +64,9 @@ def serve(home: Home) -> None:
     from keystone.server.flask import core
 
     keystone_request_token.apply()
+    _enforce_foreign_keys()
     app = core.initialize_application("public", config_files=[str(home.etc("keystone") / "keystone.conf")])
+    _load_policy()
     frame.wsgi(app, home.port("keystone"), threads=8, access_log="keystone.wsgi")
     frame.process_units(home, "keystone", {CONTROLLER: ["keystone"]})
     frame.ready(home, "keystone")
@@ -73,6 +77,21 @@ def _load(home: Home) -> None:
     import keystone.server
 
     keystone.server.configure(config_files=[str(home.etc("keystone") / "keystone.conf")])
+
+
+def _enforce_foreign_keys() -> None:
+    """Let SQLite delete the roles of a deleted application credential; its number is given away again."""
+    from keystone.common import sql
+
+    sql.enable_sqlite_foreign_key()
+
+
+def _load_policy() -> None:
+    """Load the policy before requests come: the first ones at once would find it half loaded, and be refused."""
+    from keystone.common.rbac_enforcer.enforcer import RBACEnforcer
+
+    RBACEnforcer.suppress_deprecation_warnings = True  # as keystone does when a request is first
+    RBACEnforcer()._enforcer.load_rules()
 
 
 def _make_keys(home: Home) -> None:
