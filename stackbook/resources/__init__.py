@@ -1,0 +1,40 @@
+"""The kinds of resources, for clouds and for hosts; each is imported when it is asked for."""
+
+from __future__ import annotations
+
+import importlib
+from typing import Any
+
+_HOMES = {
+    "FloatingIP": "router",
+    "Flavor": "flavor",
+    "Image": "image",
+    "IniOption": "ini",
+    "KeyPair": "keypair",
+    "Network": "network",
+    "Port": "port",
+    "Project": "identity",
+    "Quota": "quota",
+    "RoleAssignment": "identity",
+    "Router": "router",
+    "SecurityGroup": "security_group",
+    "Server": "server",
+    "Service": "service",
+    "Subnet": "subnet",
+    "User": "identity",
+    "Volume": "volume",
+}
+__all__ = sorted(_HOMES)
+
+
+def load() -> None:
+    """Import every kind, so that any journal's records can be made resources again."""
+    for home in set(_HOMES.values()):
+        importlib.import_module(f"{__name__}.{home}")
+
+
+def __getattr__(name: str) -> Any:
+    """Import the kind that a notebook asks for."""
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no kind {name!r} (kinds: {', '.join(__all__)})")
+    return getattr(importlib.import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -1,0 +1,66 @@
+"""Waiting for the cloud to settle, with a sign of life at least every two seconds."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TypeVar
+
+from stackbook.errors import CloudFailed
+
+T = TypeVar("T")
+EVERY = 2.0
+"""Seconds between two signs of life."""
+PACE = 0.4
+"""Seconds between two questions, growing to at most five times that."""
+
+
+class Ticker:
+    """Prints how far something is, on the line begun by whoever started it, at most every two seconds."""
+
+    def __init__(self, about: str = "") -> None:
+        self.about = about
+        self.begun = self.said = time.monotonic()
+        self.width = 0
+
+    def tell(self, text: str) -> None:
+        """Say `text` if two seconds have passed since the last time."""
+        now = time.monotonic()
+        if now - self.said < EVERY:
+            return
+        part = f" {text} {now - self.begun:.0f} s …"
+        if not self.width and self.about:
+            part = f"{self.about}:{part}"
+        if self.width + len(part) > 100:
+            part, self.width = f"\n   {part}", 0
+        self.width += len(part)
+        self.said = now
+        print(part, end="", flush=True)
+
+    def close(self) -> None:
+        """End the line, when it is this ticker's own."""
+        if self.about and self.width:
+            print(flush=True)
+
+
+def settled(poll: Callable[[], T | None], busy: Callable[[T], str], *, what: str, limit: float = 600, own_line: bool = False) -> T | None:
+    """Ask until the thing is gone (None) or `busy` has nothing to say about it; `busy` tells the state while it lasts.
+
+    Raises CloudFailed after `limit` seconds.
+    """
+    ticker, pace, until = Ticker(what if own_line else ""), PACE, time.monotonic() + limit
+    try:
+        while (found := poll()) is not None and (state := busy(found)):
+            if time.monotonic() > until:
+                raise CloudFailed(f"{what} is still {state} after {limit:g} s", hint="look at it on the site, then run again")
+            ticker.tell(state)
+            time.sleep(pace)
+            pace = min(pace * 1.2, 5 * PACE)
+        return found
+    finally:
+        ticker.close()
+
+
+def gone(poll: Callable[[], object | None], *, what: str, limit: float = 600) -> None:
+    """Ask until the thing is gone; raises CloudFailed after `limit` seconds."""
+    settled(poll, lambda _: "going", what=what, limit=limit)
