@@ -21,11 +21,12 @@ _SCHEDULER_WAIT_S = 60
 def patch() -> None:
     """Patch what cinder stands on; see `patches`."""
     os.environ["OS_CINDER_DISABLE_EVENTLET_PATCHING"] = "1"
-    from openstack_sandbox.patches import cinder_context, cinder_unprivileged, config_dirs
+    from openstack_sandbox.patches import cinder_context, cinder_prlimit, cinder_unprivileged, config_dirs
 
     config_dirs.apply()
     cinder_context.apply()
     cinder_unprivileged.apply()
+    cinder_prlimit.apply()
     frame.patch_sqlite()
     from cinder import monkey_patch
 
