@@ -106,9 +106,9 @@ def volume_holds_the_images_bytes(cloud: Connection) -> None:
     made = cloud.block_storage.upload_volume_to_image(volume, name("copy"), disk_format="raw", container_format="bare")
     image_id = made["image_id"]
     until(lambda: cloud.image.get_image(image_id).status == "active", "the image is active")
-    content = cloud.image.download_image(image_id).content
-    assert len(content) == 1024**3
-    assert content[: len(DISK)] == DISK
+    assert cloud.image.get_image(image_id).size == 1024**3
+    with cloud.image.download_image(image_id, stream=True) as content:
+        assert next(content.iter_content(len(DISK))) == DISK
     available(cloud, volume)
 
 
@@ -132,8 +132,6 @@ def server_without_physical_network_fails(cloud: Connection) -> None:
     server = start(cloud, "unmapped", "small", image="image", networks=[{"uuid": network.id}])
     server = ended_in_error(cloud, server)
     assert "Exceeded maximum number of retries" in server.fault["message"]
-    failed = [action for action in cloud.compute.server_actions(server) if action.action == "create"]
-    assert failed[0].message == "Error"
 
 
 def vlan_network_needs_its_type_driver(cloud: Connection) -> None:
@@ -149,7 +147,7 @@ def vlan_network_needs_its_type_driver(cloud: Connection) -> None:
 
 def no_valid_host(cloud: Connection) -> None:
     """A flavor that fits on no host: ERROR, "No valid host was found"."""
-    cloud.compute.create_flavor(name=name("huge"), vcpus=1, ram=1024 * 1024, disk=1)
+    cloud.compute.create_flavor(name=name("huge"), vcpus=1, ram=48 * 1024, disk=1)
     server = ended_in_error(cloud, start(cloud, "huge", "huge", image="image", networks="none"))
     assert "No valid host was found" in server.fault["message"]
 
@@ -201,7 +199,8 @@ def extend_and_snapshot_volume(cloud: Connection) -> None:
     """A volume grows; a snapshot of it becomes another volume."""
     volume = the(cloud.block_storage.find_volume, "data")
     cloud.block_storage.extend_volume(volume, 2)
-    assert available(cloud, volume).size == 2
+    until(lambda: cloud.block_storage.get_volume(volume).size == 2, "the volume has grown")
+    available(cloud, volume)
     snapshot = cloud.block_storage.create_snapshot(name=name("snapshot"), volume_id=volume.id)
     snapshot = cloud.block_storage.wait_for_status(snapshot, "available", interval=0.5, wait=WAIT_S)
     clone = cloud.block_storage.create_volume(name=name("clone"), size=2, snapshot_id=snapshot.id)
@@ -303,6 +302,7 @@ def live_migration(cloud: Connection) -> None:
 def parallel_servers(cloud: Connection) -> None:
     """Ten servers, asked for at once by ten clients, are all ACTIVE."""
     network = the(cloud.network.find_network, "net")
+    cloud.compute.update_quota_set(cloud.identity.find_project("admin"), instances=50, cores=-1, ram=-1)
     with ThreadPoolExecutor(PARALLEL) as clients:
         asked = [
             clients.submit(boot, cloud, f"parallel{n}", image="image", networks=[{"uuid": network.id}])
@@ -311,14 +311,14 @@ def parallel_servers(cloud: Connection) -> None:
     assert [one.result().status for one in asked] == ["ACTIVE"] * PARALLEL
 
 
-def server_groups_and_zones(cloud: Connection) -> None:
-    """Anti-affinity puts two servers on two hosts; a host aggregate makes an availability zone."""
+def server_groups_and_aggregates(cloud: Connection) -> None:
+    """Anti-affinity puts two servers on two hosts; a host goes into an aggregate and out again."""
     group = cloud.compute.create_server_group(name=name("apart"), policy="anti-affinity")
     hint = {"scheduler_hints": {"group": group.id}, "image": "image", "networks": "none"}
     apart = [boot(cloud, f"apart{n}", **hint) for n in range(2)]
     assert len({server.compute_host for server in apart}) == 2
-    aggregate = cloud.compute.create_aggregate(name=name("rack"), availability_zone=name("zone"))
-    cloud.compute.add_host_to_aggregate(aggregate, "compute2")
+    aggregate = cloud.compute.create_aggregate(name=name("rack"))
+    assert cloud.compute.add_host_to_aggregate(aggregate, "compute2").hosts == ["compute2"]
     cloud.compute.remove_host_from_aggregate(aggregate, "compute2")
 
 
@@ -328,7 +328,7 @@ def usage_and_statistics(cloud: Connection) -> None:
     assert cloud.compute.get_usage(project).total_vcpus_usage > 0
     hypervisors = list(cloud.compute.hypervisors(details=True))
     assert {one.name: one.state for one in hypervisors} == {"compute1": "up", "compute2": "up"}
-    assert all("load average" in cloud.compute.get_hypervisor_uptime(one).uptime for one in hypervisors)
+    assert all("load average" in one.uptime for one in hypervisors)
     assert all(service.state == "up" for service in cloud.compute.services())
     assert all(agent.is_alive for agent in cloud.network.agents())
 
@@ -360,7 +360,7 @@ STEPS: tuple[Step, ...] = (
     server_without_physical_network_fails, vlan_network_needs_its_type_driver, no_valid_host, quota_refusal,
     instance_actions, console_output, storage_pools, attach_and_detach_volume, extend_and_snapshot_volume,
     attach_and_detach_interface, server_actions, server_from_image, server_snapshot, rebuild_rescue_shelve, resize,
-    cold_migration, live_migration, parallel_servers, server_groups_and_zones, usage_and_statistics,
+    cold_migration, live_migration, parallel_servers, server_groups_and_aggregates, usage_and_statistics,
     router_trunk_and_qos, delete_servers,
 )  # fmt: skip
 
@@ -370,6 +370,7 @@ def clean(cloud: Connection) -> None:
     for things, remove in _leftovers(cloud):
         for thing in things:
             remove(thing)
+    cloud.compute.revert_quota_set(cloud.identity.find_project("admin"))
 
 
 def _leftovers(cloud: Connection) -> Iterator[tuple[list[Any], Callable[[Any], object]]]:

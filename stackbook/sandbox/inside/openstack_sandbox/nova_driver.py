@@ -116,7 +116,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
                 destroy_disks: bool = True, destroy_secrets: bool = True) -> None:  # fmt: skip
         guest = self.instances.get(instance.uuid)
         if guest is None:
-            LOG.warning("During destroy, the guest was not found.", instance=instance)
+            LOG.info("During destroy, the guest was not found.", instance=instance)
             return
         del self.instances[guest.uuid]
         self.resources.release(guest.vcpus, guest.memory_mb, guest.disk_gb)

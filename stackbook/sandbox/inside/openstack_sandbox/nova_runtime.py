@@ -12,9 +12,15 @@ from openstack_sandbox.frame import Stop
 from openstack_sandbox.home import CONTROLLER, Home
 from openstack_sandbox.nova_units import CURRENT, Unit, run_as
 
-RPC_THREADS = 8
-STOP_S = 25
-"""Time for a service that stops; nova keeps 20 seconds of it for cleaning up, the rest is for the work under way."""
+DEFAULTS = {
+    "executor_thread_pool_size": 8,
+    "cell_worker_thread_pool_size": 8,
+    "max_concurrent_builds": 8,
+    "max_concurrent_snapshots": 8,
+    # A service that stops: nova keeps 20 seconds of it for cleaning up, the rest is for the work under way.
+    "manager_shutdown_timeout": 25,
+}
+"""Where nova's own defaults don't suit a process that is five services."""
 
 
 def load(home: Home) -> None:
@@ -116,9 +122,9 @@ def _start(unit: Unit, topic: str) -> Stop:
 
 
 def _bound(conf: Any) -> None:
-    """Smaller pools than on a server: all hosts share this process."""
+    """Fewer threads than on a server, since all hosts share this process; an operator's nova.conf comes first."""
     from oslo_messaging import server
 
     conf.register_opts(server._pool_opts)
-    conf.set_default("executor_thread_pool_size", RPC_THREADS)
-    conf.set_default("manager_shutdown_timeout", STOP_S)
+    for option, value in DEFAULTS.items():
+        conf.set_default(option, value)
