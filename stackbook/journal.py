@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import getpass
 import json
 import os
@@ -9,12 +10,12 @@ import secrets
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
-from stackbook.errors import BadInput
+from stackbook.errors import BadInput, Busy
 
 JOURNAL = "journal.jsonl"
 RUN_VARIABLE = "STACKBOOK_RUN"
@@ -30,6 +31,7 @@ class Run:
     runbook: str
     site: str
     request_id: str
+    _held: IO[str] | None = field(default=None, repr=False, compare=False)
 
     @property
     def id(self) -> str:
@@ -37,11 +39,26 @@ class Run:
         return self.folder.name
 
     def write(self, event: str, **details: Any) -> None:
-        """Append one event; returns when it is on disk. The first one makes the folder, private to its owner."""
+        """Append one event; returns when it is on disk. Begins the run if nothing did."""
         if not (self.folder / JOURNAL).exists():
-            self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            self._append({"event": "run", **self._about()})
+            self.begin()
         self._append({"event": event, **details})
+
+    def begin(self, **more: Any) -> None:
+        """Make the folder, private to its owner, and write the first event: what this run is, and `more` about it."""
+        self.folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        self._append({"event": "run", **self._about(), **more})
+        self.hold()
+
+    def hold(self) -> None:
+        """Keep the run marked as living while this process lives; raises Busy when another process has it."""
+        held = (self.folder / JOURNAL).open()
+        try:
+            fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            held.close()
+            raise Busy(f"run {self.id} is still going on", hint="wait for it: stackbook runs") from None
+        self._held = held
 
     def events(self) -> list[Event]:
         """All events so far, oldest first; a line cut short by a crash is left out."""
@@ -83,6 +100,18 @@ def current_run(runbook: str, site: str, runs: Path) -> Run:
     """The run that the runner started this kernel for; else a new one."""
     folder = os.environ.get(RUN_VARIABLE)
     return open_run(Path(folder)) if folder else new_run(runbook, site, runs)
+
+
+def living(folder: Path) -> bool:
+    """Whether a process still works on the run in `folder`."""
+    try:
+        with (folder / JOURNAL).open() as stream:
+            fcntl.flock(stream, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except FileNotFoundError:
+        return False
+    return False
 
 
 def read_events(path: Path) -> Iterator[Event]:

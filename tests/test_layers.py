@@ -11,7 +11,7 @@ PACKAGE = Path(stackbook.__file__).parent
 LAYERS = [
     {"errors"},
     {"plans", "config", "journal", "ini"},
-    {"hosts", "cloud", "render"},
+    {"hosts", "cloud", "render", "secrets"},
     {"site", "proof"},
     {"resources"},
     {"engine"},

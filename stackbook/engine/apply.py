@@ -11,7 +11,7 @@ from stackbook.cloud import api_errors
 from stackbook.engine.lock import changing
 from stackbook.engine.planning import Planned
 from stackbook.errors import PlanNotApproved, PreflightFailed, StackbookError, Unsafe
-from stackbook.journal import Event, Run
+from stackbook.journal import Event, Run, open_run
 from stackbook.plans import Change, Plan, Values, revive
 from stackbook.site import Site
 
@@ -58,7 +58,8 @@ def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool
         with changing(site.name, run.id):
             return _make(planned, site, approve)
     except StackbookError as error:
-        run.write("refused" if isinstance(error, PlanNotApproved | PreflightFailed | Unsafe) else "error", error=error.record())
+        event = "refused" if isinstance(error, PlanNotApproved | PreflightFailed | Unsafe) else "error"
+        run.write(event, error=_told(error, site))
         raise
 
 
@@ -66,7 +67,9 @@ def gate(planned: Planned, run: Run, approve: str, allow_delete: bool) -> None:
     """Refuse what preflight stopped, what was not approved and what deletes without consent."""
     if planned.stops:
         first = "; ".join(f"{name}: {value}" for name, value in planned.stops[0].items())
-        raise PreflightFailed(f"preflight found {len(planned.stops)} reason(s) to stop", found=first, hint="mend that, then run again")
+        raise PreflightFailed(
+            f"preflight found {len(planned.stops)} reason(s) to stop", found=first, hint="mend that, then run again"
+        )
     if not approved(planned.plan, run, approve):
         raise not_approved(planned.plan, run, approve)
     if planned.undoes:
@@ -111,7 +114,14 @@ def _make(planned: Planned, site: Site, approve: str) -> Outcome:
     for number, change in enumerate(current):
         perform(change, number, site)
     run.write("applied", digest=current.digest, done=len(current))
+    _mark_undone(planned, run)
     return Outcome("applied", current.digest, len(current), len(current), time.monotonic() - begun, run.id)
+
+
+def _mark_undone(planned: Planned, run: Run) -> None:
+    original = run.folder.parent / planned.undoes
+    if planned.undoes and original.is_dir():
+        open_run(original).write("undone", by=run.id)
 
 
 def perform(change: Change, number: int, site: Site) -> None:
@@ -124,7 +134,7 @@ def perform(change: Change, number: int, site: Site) -> None:
             memo = dispatch(change, site)
     except BaseException as error:
         print(" failed")
-        run.write("failed", number=number, address=change.address, error=_told(error))
+        run.write("failed", number=number, address=change.address, error=_told(error, site))
         raise
     seconds = time.monotonic() - begun
     run.write("done", number=number, address=change.address, memo=memo, seconds=round(seconds, 3))
@@ -159,7 +169,10 @@ def _pair(change: dict[str, Any]) -> tuple[str, str, str]:
     return change["action"], change["address"], repr(sorted(change["after"].items()))
 
 
-def _told(error: BaseException) -> dict[str, Any]:
+def _told(error: BaseException, site: Site) -> dict[str, Any]:
+    """The error for the journal, without secrets."""
     if isinstance(error, StackbookError):
-        return error.record()
-    return {"type": type(error).__name__, "what": str(error)[:2000], "found": None, "hint": None}
+        told = error.record()
+    else:
+        told = {"type": type(error).__name__, "what": str(error)[:2000], "found": None, "hint": None}
+    return dict(site.redactor.values(told))
