@@ -1,0 +1,249 @@
+"""Runs: start, resume and undo one; its folder then tells what happened."""
+
+from __future__ import annotations
+
+import os
+import platform
+import shlex
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import stackbook
+from stackbook.config import site_settings
+from stackbook.errors import BadInput, Busy, StackbookError
+from stackbook.journal import RUN_VARIABLE, Run, living, new_run, open_run, read_events
+from stackbook.render.redact import Redactor
+from stackbook.runbook import history
+from stackbook.runbook.catalogue import Runbook, find, read
+from stackbook.runbook.coercion import Given
+from stackbook.runbook.ending import Ended, ended
+from stackbook.runbook.files import write_private
+from stackbook.runbook.parameters import Values, checked, injected
+from stackbook.runbook.process import Kernel
+from stackbook.runbook.progress import Progress
+from stackbook.runbook.record import GOOD, LOG, NOTEBOOK, Record, exit_code, record, write_record
+from stackbook.runbook.stopping import Stop
+from stackbook.runbook.summary import summary
+from stackbook.secrets import known_secrets
+
+
+@dataclass(frozen=True)
+class Consent:
+    """What the person allows: a plan by its digest (or ``yes`` to any), and deletions beyond the usual."""
+
+    approve: str = ""
+    allow_delete: bool = False
+
+
+@dataclass(frozen=True)
+class Order:
+    """One execution: which runbook, with which values, for how long, and the command that repeats it."""
+
+    runbook: Runbook
+    values: Values
+    timeout: float | None = None
+    """Seconds for the whole run."""
+    command: str = ""
+    """Approves the plan when ``--approve DIGEST`` follows it."""
+    stream: Any = field(default=None, repr=False)
+    """Where progress is shown; standard error by default."""
+
+    @property
+    def site(self) -> str:
+        """The name of the site, given or by default; empty for a runbook without one."""
+        return str(self.values.get("site", self.runbook.default("site")) or "")
+
+
+def order(
+    runbook: Runbook,
+    given: Mapping[str, Given],
+    consent: Consent = Consent(),
+    *,
+    site: str | None = None,
+    timeout: float | None = None,
+) -> Order:
+    """What to execute, after all that can be refused beforehand is: raises BadInput."""
+    steering: dict[str, Given] = {}
+    if site:
+        steering["site"] = site
+    repeat = {**given, **steering}
+    if consent.approve:
+        steering["approve"] = consent.approve
+    if consent.allow_delete:
+        steering["allow_delete"] = "true"
+    for name in steering:
+        if not runbook.declares(name):
+            option = {"approve": "--approve and --yes have"}.get(name, f"--{name.replace('_', '-')} has")
+            raise BadInput(
+                f"{runbook.name} has no parameter {name!r}: {option} no meaning for it", hint=f"stackbook show {runbook.name}"
+            )
+    values = checked({**given, **steering}, runbook.parameters, runbook.name)
+    made = Order(runbook, values, timeout, _command(runbook, repeat))
+    if made.site:
+        site_settings(made.site)
+    return made
+
+
+def run(wanted: Order) -> Record:
+    """Execute a runbook in a run of its own and return its record."""
+    started = new_run(wanted.runbook.name, wanted.site, history.runs_folder())
+    with _private():
+        started.begin(notebook=str(wanted.runbook.path), parameters=_kept(wanted.values), versions=versions())
+        return execute(started, wanted)
+
+
+def resume(folder: Path, *, timeout: float | None = None, stream: Any = None) -> Record:
+    """Execute the run's runbook again, with its parameters and in its folder: what is done falls out of the plan.
+
+    Changes that were approved stay approved. Raises BadInput when the run came to its end, Busy while it goes on.
+    """
+    before = record(folder)
+    if before["status"] in GOOD:
+        raise BadInput(
+            f"run {folder.name} is {before['status']}: there is nothing to resume", hint=f"stackbook runs {folder.name}"
+        )
+    first = next(read_events(folder / "journal.jsonl"))
+    runbook = read(Path(first["notebook"])) if "notebook" in first else find(first["runbook"])
+    values = checked(_texts(first.get("parameters") or {}), runbook.parameters, runbook.name)
+    continued = open_run(folder)
+    with _private():
+        continued.hold()
+        _keep_notebook(folder)
+        continued.write("resumed", user=first.get("user"))
+        return execute(continued, Order(runbook, values, timeout, f"stackbook resume {folder.name}", stream))
+
+
+def undo(folder: Path, consent: Consent = Consent(), *, timeout: float | None = None, stream: Any = None) -> Record:
+    """Run the undo runbook on the run in `folder`; the plan that takes it back needs approval as every plan does."""
+    if living(folder):
+        raise Busy(f"run {folder.name} is still going on", hint="wait for it: stackbook runs")
+    before = record(folder)
+    wanted = order(find("undo"), {"run": folder.name}, consent, site=before["site"] or None, timeout=timeout)
+    made = run(Order(wanted.runbook, wanted.values, timeout, f"stackbook undo {folder.name}", stream))
+    if made["status"] == "undone":
+        write_record(folder)
+        _report(folder)
+    return made
+
+
+def execute(current: Run, wanted: Order) -> Record:
+    """Execute the runbook under `current`, which has begun and is held; write notebook, log, record and report."""
+    settings = None
+    with suppress(StackbookError):
+        settings = site_settings(wanted.site) if wanted.site else None
+    redact = Redactor(known_secrets(settings))
+    progress = Progress(current.folder / LOG, redact, wanted.stream)
+    end = _executed(current, wanted, redact, progress)
+    current.write("end", **redact.values(end.record()))
+    found = write_record(current.folder)
+    if report := _report(current.folder):
+        found["report"] = str(report)
+    progress.say(summary(found, exit_code(found), current.folder))
+    return found
+
+
+def _executed(current: Run, wanted: Order, redact: Redactor, progress: Progress) -> Ended:
+    """Execute the notebook; whatever happens, say how it ended."""
+    kernel = Kernel({RUN_VARIABLE: str(current.folder)})
+    stop = Stop(kernel)
+    transcript = failure = None
+    try:
+        with stop.watching(wanted.timeout):
+            # imported while the kernel starts: neither waits for the other
+            from stackbook.runbook.kernel import RunbookEngine
+            from stackbook.runbook.transcript import Transcript, node
+
+            nb = node(wanted.runbook.notebook, injected(wanted.values) if wanted.values else "")
+            transcript = Transcript(nb, lambda text: write_private(current.folder / NOTEBOOK, text), redact, progress)
+            RunbookEngine.execute_notebook(nb, transcript=transcript, stop=stop)
+    except Exception as error:  # noqa: BLE001 - becomes the run's recorded end
+        failure = error
+    finally:
+        kernel.stop()
+    return ended(current, stop, transcript, failure, wanted)
+
+
+def versions() -> dict[str, str]:
+    """The versions that a run's result depends on."""
+    found = {"stackbook": stackbook.__version__, "python": platform.python_version()}
+    for name in ("openstacksdk", "papermill"):
+        with suppress(metadata.PackageNotFoundError):
+            found[name] = metadata.version(name)
+    return found
+
+
+@contextmanager
+def _private() -> Iterator[None]:
+    """Whatever is written meanwhile is its owner's alone."""
+    before = os.umask(0o077)
+    try:
+        yield
+    finally:
+        os.umask(before)
+
+
+def _command(runbook: Runbook, given: Mapping[str, Given]) -> str:
+    name = runbook.name if "/" not in str(runbook.path) or _by_name(runbook) else str(runbook.path)
+    options = [
+        f"--site {shlex.quote(_flat(value))}" if parameter == "site" else f"-p {shlex.quote(f'{parameter}={_flat(value)}')}"
+        for parameter, value in given.items()
+    ]
+    return " ".join(["stackbook run", shlex.quote(name), *options])
+
+
+def _by_name(runbook: Runbook) -> bool:
+    try:
+        return find(runbook.name).path == runbook.path
+    except BadInput:
+        return False
+
+
+def _flat(value: Given) -> str:
+    import json
+
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _kept(values: Values) -> Values:
+    """The values as the record keeps them; approvals are in the journal, with what they approved."""
+    return {name: value for name, value in values.items() if name != "approve"}
+
+
+def _texts(values: Values) -> dict[str, Given]:
+    """Recorded values as texts again."""
+    return {name: _text(value) for name, value in values.items()}
+
+
+def _text(value: Any) -> Given:
+    if isinstance(value, list):
+        return [_text(item) for item in value]
+    if isinstance(value, dict):
+        return {name: _text(item) for name, item in value.items()}
+    if value is None:
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _keep_notebook(folder: Path) -> None:
+    """Move the notebook of the attempt before out of the way: notebook-1.ipynb, -2 …"""
+    number = 1 + sum(1 for _ in folder.glob("notebook-*.ipynb"))
+    with suppress(FileNotFoundError):
+        (folder / NOTEBOOK).rename(folder / f"notebook-{number}.ipynb")
+
+
+def _report(folder: Path) -> Path | None:
+    """Write the run's page and the index over all runs; a page that can't be made does not fail the run."""
+    try:
+        from stackbook.report.page import write, write_index
+
+        page = write(folder)
+        write_index(folder.parent)
+    except Exception as error:  # noqa: BLE001 - the record holds; the page can be made again
+        print(f"no report: {type(error).__name__}: {error}; try: stackbook report {folder.name}", file=sys.stderr)
+        return None
+    return Path(page)
