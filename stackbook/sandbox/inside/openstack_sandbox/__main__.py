@@ -17,7 +17,7 @@ from types import ModuleType
 from typing import NoReturn
 
 from openstack_sandbox import lifecycle
-from openstack_sandbox.home import PROJECTS, Home
+from openstack_sandbox.home import HOSTS, PROJECTS, Home
 from openstack_sandbox.patches import entry_points, rfc3987
 
 VERBS = ("configure", "prepare", "adopt", "serve")
@@ -34,10 +34,12 @@ def main(arguments: list[str]) -> None:
     sys.dont_write_bytecode = False  # an inherited PYTHONDONTWRITEBYTECODE would cost seconds at every start
     faulthandler.register(signal.SIGUSR1)  # kill -USR1 prints every thread's stack: the way to look into a hang
     project, home = arguments[1], _open(arguments[2])
+    if verbs != ["configure"]:
+        _claim(home, project)
     sys.argv = [project]  # oslo.config reads it as its own command line
     try:
         _run(verbs, project, home)
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - told in one line, whatever ended the step
         _fail(home, project, error)
     _end(0)
 
@@ -50,16 +52,30 @@ def _open(path: str) -> Home:
         _end(3)
 
 
+def _claim(home: Home, project: str) -> None:
+    try:
+        lifecycle.claim(home, project)
+    except RuntimeError as error:  # nothing has failed: no traceback is left behind
+        print(f"{project}: {error}", file=sys.stderr)
+        _end(1)
+
+
 def _run(verbs: list[str], project: str, home: Home) -> None:
     (home.run() / f"{project}.failure").unlink(missing_ok=True)
     rfc3987.apply()
+    _make_log_folders(home, project)
     service = importlib.import_module(f"openstack_sandbox.{project}_service")
     if verbs != ["configure"]:
         entry_points.apply()
-        lifecycle.claim(home, project)
         service.patch()
     for verb in verbs:
         _step(service, verb, home)
+
+
+def _make_log_folders(home: Home, project: str) -> None:
+    for host in HOSTS:
+        if (home.host(host) / "etc" / project).exists():
+            (home.host(host) / "var" / "log" / project).mkdir(parents=True, exist_ok=True)
 
 
 def _step(service: ModuleType, verb: str, home: Home) -> None:

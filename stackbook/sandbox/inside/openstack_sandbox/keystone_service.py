@@ -53,7 +53,7 @@ def prepare(home: Home) -> None:
 def adopt(home: Home) -> None:
     """Give this home its own keys, passwords and endpoint addresses."""
     _make_keys(home)
-    with sqlite3.connect(home.database("keystone"), timeout=60) as database:
+    with sqlite3.connect(f"{home.database('keystone').as_uri()}?mode=rw", uri=True, timeout=60) as database:
         _adopt_passwords(database, {"admin": home.admin_password} | dict.fromkeys(SERVICE_USERS, home.service_password))
         _adopt_endpoints(database, home)
     database.close()
@@ -141,11 +141,11 @@ def _make_catalogue(home: Home) -> None:
     for kind, (name, project, path) in SERVICES.items():
         if kind == "identity":
             continue  # made by the bootstrap
-        service = {"id": _new_id(), "name": name, "type": kind, "enabled": True}
+        service: dict[str, object] = {"id": _new_id(), "name": name, "type": kind, "enabled": True}
         PROVIDERS.catalog_api.create_service(service["id"], service)
         for interface in ("public", "internal", "admin"):
-            endpoint = {"id": _new_id(), "interface": interface, "url": home.url(project, path), "enabled": True}
-            endpoint |= {"service_id": service["id"], "region_id": REGION}
+            endpoint: dict[str, object] = {"id": _new_id(), "interface": interface, "url": home.url(project, path)}
+            endpoint |= {"service_id": service["id"], "region_id": REGION, "enabled": True}
             PROVIDERS.catalog_api.create_endpoint(endpoint["id"], endpoint)
 
 

@@ -36,7 +36,8 @@ def claim(home: Home, project: str) -> None:
 
 
 def ready(home: Home, project: str) -> None:
-    """Write ``run/<project>.ready`` (JSON: pid, ready): the API of `project` answers."""
+    """Write ``run/<project>.ready`` (JSON: pid, ready), to be removed at the end: the API of `project` answers."""
+    on_stop(lambda: _mark(home, project).unlink(missing_ok=True))
     replace(_mark(home, project), json.dumps({"pid": os.getpid(), "ready": time.time()}) + "\n")
 
 

@@ -13,6 +13,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 from openstack_sandbox import lifecycle
@@ -39,7 +40,8 @@ def process_units(home: Home, project: str, names: Mapping[str, Sequence[str]]) 
     records = [_Record(home, host, name, "process", project) for host in names for name in names[host]]
     for record in records:
         record.write("active")
-    lifecycle.on_stop(lambda: [record.write("inactive") for record in records] and None)
+    for record in records:
+        lifecycle.on_stop(partial(record.write, "inactive"))
 
 
 class _Record:

@@ -19,7 +19,7 @@ def apply() -> None:
     def start(self: Any, arguments: dict[str, Any]) -> None:
         self._cache = arguments.get("cache_dict", _Bounded())
 
-    memory.MemoryBackend.__init__ = start
+    memory.MemoryBackend.__init__ = start  # type: ignore[method-assign]
 
 
 class _Bounded(dict[Any, Any]):

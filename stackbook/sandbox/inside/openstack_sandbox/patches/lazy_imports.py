@@ -22,9 +22,7 @@ class _Finder(MetaPathFinder):
     def __init__(self, modules: frozenset[str]) -> None:
         self._modules = modules
 
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname not in self._modules:
             return None
         spec = PathFinder.find_spec(fullname, path, target)

@@ -54,11 +54,12 @@ def _pool_connections() -> None:
     from oslo_db.sqlalchemy import engines
     from sqlalchemy import pool
 
-    @engines._init_connection_args.dispatch_for("sqlite")
     def pooled(url: Any, engine_args: dict[str, Any], _options: dict[str, Any]) -> None:
         if engine_args.get("poolclass") is pool.NullPool:
             engine_args.update(poolclass=pool.QueuePool, pool_size=POOL_SIZE, max_overflow=POOL_OVERFLOW)
             engine_args["connect_args"]["check_same_thread"] = False
+
+    engines._init_connection_args.dispatch_for("sqlite")(pooled)
 
 
 def _do_not_yield() -> None:
