@@ -15,9 +15,11 @@ PROJECT = "glance"
 
 def patch() -> None:
     """Patch what glance stands on; see `patches`."""
-    from openstack_sandbox.patches import config_dirs, glance_zeros
+    os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # else importing eventlet imports a whole DNS library
+    from openstack_sandbox.patches import config_dirs, glance_stores, glance_zeros
 
     config_dirs.apply()
+    glance_stores.apply()
     glance_zeros.apply()
     frame.patch_sqlite()
 
