@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from stackbook.errors import BadInput, Refused
 
 if TYPE_CHECKING:
+    from openstack.connection import Connection
+
     from stackbook.plans import Resource
     from stackbook.site import Site
 
@@ -147,6 +149,19 @@ def certain_project(me: Resource, site: Site, project: str | None) -> str | None
     if project is not None and found is None:
         raise unknown(me.address, "project", project, ())
     return found
+
+
+def scoped(site: Site, project: str | None) -> Connection:
+    """A connection that works in `project` (name or id); the site's own for None. Nova and cinder make things only there."""
+    own_id = site.conn.current_project_id
+    id = project_id(site, project)
+    if id in (None, own_id):
+        return site.conn
+    from stackbook.cloud import REQUEST_ID_HEADER
+
+    connection = site.conn.connect_as_project(id)
+    connection.session.additional_headers[REQUEST_ID_HEADER] = site.run.request_id
+    return connection
 
 
 def find_network(site: Site, address: str, ref: str, project: str | None) -> Found | None:
