@@ -6,6 +6,7 @@ import json
 from contextlib import suppress
 from pathlib import Path
 
+from stackbook import site
 from stackbook.config import workspace
 from stackbook.errors import BadInput
 from stackbook.journal import JOURNAL
@@ -26,20 +27,13 @@ def folders() -> list[Path]:
 
 
 def find_run(name: str) -> Path:
-    """The folder of the run `name`: its id, the end of it, a path, or ``last``; BadInput when none or several match."""
-    if "/" in name and (Path(name) / JOURNAL).is_file():
-        return Path(name).resolve()
-    found = folders()
-    matching = (
-        found[:1]
-        if name == LAST
-        else [folder for folder in found if folder.name == name] or [folder for folder in found if folder.name.endswith(name)]
-    )
-    if len(matching) == 1:
-        return matching[0]
-    if matching:
-        raise BadInput(f"run {name!r} is ambiguous", found=[folder.name for folder in matching[:5]], hint="give the whole id")
-    raise BadInput(f"there is no run {name!r} in {runs_folder()}", hint="stackbook runs")
+    """The folder of the run `name`: its id, an unambiguous part of it, a path, or ``last``; BadInput when it is not one."""
+    if name != LAST:
+        return site.find_run(name).folder.resolve()
+    newest = folders()[:1]
+    if not newest:
+        raise BadInput(f"there is no run in {runs_folder()} yet", hint="stackbook run RUNBOOK")
+    return newest[0]
 
 
 def told(folder: Path) -> Record:

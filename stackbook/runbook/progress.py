@@ -49,9 +49,9 @@ class Progress:
         self.say(f" {told}" if self._open else f"{self._title}: {told}", joined=self._open)
         self._title = ""
 
-    def say(self, text: str, *, joined: bool = False) -> None:
-        """Write `text` as a line or lines of its own, or at the end of an unfinished line."""
-        self._write(text + "\n", joined=joined)
+    def say(self, text: str, *, joined: bool = False, error: bool = False) -> None:
+        """Write `text` as a line or lines of its own, or at the end of an unfinished line; an error to standard error."""
+        self._write(text + "\n", joined=joined, stream=sys.stderr if error else self._stream)
 
     def _line(self, line: str, end: str = "\n") -> None:
         joined = self._open and not self._just_begun
@@ -61,14 +61,15 @@ class Progress:
     def _just_begun(self) -> bool:
         return self._last.endswith(f"{self._title} {WAITING}")
 
-    def _write(self, text: str, *, joined: bool = False) -> None:
+    def _write(self, text: str, *, joined: bool = False, stream: IO[str] | None = None) -> None:
         start = "\n" if self._open and not joined else ""
         shown = start + self._redact(text)
         self._last = text
         self._open = not text.endswith("\n")
         with suppress(OSError, ValueError):  # a closed terminal does not end a run
-            self._stream.write(shown)
-            self._stream.flush()
+            stream = stream or self._stream
+            stream.write(shown)
+            stream.flush()
         if self._log:
             with suppress(OSError):
                 descriptor = os.open(self._log, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)

@@ -26,9 +26,9 @@ from stackbook.runbook.files import write_private
 from stackbook.runbook.parameters import Values, checked, injected
 from stackbook.runbook.process import Kernel
 from stackbook.runbook.progress import Progress
-from stackbook.runbook.record import GOOD, LOG, NOTEBOOK, Record, exit_code, record, write_record
+from stackbook.runbook.record import GOOD, LOG, NOTEBOOK, Record, record, write_record
 from stackbook.runbook.stopping import Stop
-from stackbook.runbook.summary import summary
+from stackbook.runbook.summary import tell
 from stackbook.secrets import known_secrets
 
 
@@ -66,6 +66,7 @@ def order(
     *,
     site: str | None = None,
     timeout: float | None = None,
+    stream: Any = None,
 ) -> Order:
     """What to execute, after all that can be refused beforehand is: raises BadInput."""
     steering: dict[str, Given] = {}
@@ -83,7 +84,7 @@ def order(
                 f"{runbook.name} has no parameter {name!r}: {option} no meaning for it", hint=f"stackbook show {runbook.name}"
             )
     values = checked({**given, **steering}, runbook.parameters, runbook.name)
-    made = Order(runbook, values, timeout, _command(runbook, repeat))
+    made = Order(runbook, values, timeout, _command(runbook, repeat), stream)
     if made.site:
         site_settings(made.site)
     return made
@@ -143,7 +144,7 @@ def execute(current: Run, wanted: Order) -> Record:
     found = write_record(current.folder)
     if report := _report(current.folder):
         found["report"] = str(report)
-    progress.say(summary(found, exit_code(found), current.folder))
+    tell(found, current.folder, progress)
     return found
 
 

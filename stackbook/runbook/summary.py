@@ -7,30 +7,29 @@ from pathlib import Path
 from stackbook.journal import JOURNAL, Event, read_events
 from stackbook.plans import Change, Plan
 from stackbook.render.text import plan_text
+from stackbook.runbook.progress import Progress
 from stackbook.runbook.record import Record
 
 ENDINGS = {
     "planned": "nothing was changed",
-    "applied": "all changes made",
+    "applied": "applied",
     "unchanged": "nothing to do",
-    "undone": "taken back",
+    "undone": "undone",
     "failed": "failed",
     "interrupted": "interrupted",
     "running": "still going on",
 }
 
 
-def summary(found: Record, code: int, folder: Path) -> str:
-    """The plan where it awaits approval, the error, what the run came to, and where its files are."""
-    lines = []
+def tell(found: Record, folder: Path, progress: Progress) -> None:
+    """Say what the run came to: the plan where it awaits approval, the error, and where its files are."""
     planned = [event for event in read_events(folder / JOURNAL) if event["event"] == "plan"]
     if found["status"] == "planned" and planned:
-        lines += ["", plan({**planned[-1], "site": found["site"]})]
-    if error := found["error"]:
-        lines += ["", error_text(error)]
-    lines += ["", f"{found['run']}: {ending(found)}" + (f" (exit code {code})" if code else "")]
-    lines += [f"  {name:9}{found[name]}" for name in ("report", "notebook") if found.get(name)][:1]
-    return "\n".join(lines)
+        progress.say("\n" + plan({**planned[-1], "site": found["site"]}))
+    if found["error"]:
+        progress.say("\n" + error_text(found["error"]), error=True)
+    progress.say("\n" + ending(found))
+    progress.say(f"  {found['report'] or found['notebook'] or folder}")
 
 
 def plan(event: Event) -> str:
@@ -50,11 +49,10 @@ def error_text(error: Record) -> str:
 
 
 def ending(found: Record) -> str:
-    """What the run came to, with its counts."""
-    total = len(found["changes"])
-    told = ENDINGS[found["status"]]
+    """What the run came to, with its counts, and its id."""
+    total, told = len(found["changes"]), ENDINGS[found["status"]]
     if found["status"] in ("failed", "interrupted") and total:
         told += f" after {found['done']} of {total} changes"
     elif found["status"] in ("applied", "undone"):
-        told = f"{found['status']}, {found['done']} of {total} changes"
-    return told
+        told += f", {found['done']} of {total} changes"
+    return f"{found['run']}: {told}"

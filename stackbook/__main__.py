@@ -1,0 +1,7 @@
+"""``python -m stackbook``."""
+
+import sys
+
+from stackbook.cli import main
+
+sys.exit(main())

@@ -1,0 +1,262 @@
+"""The commands and their options. Nothing heavy is imported here: this is all that ``--help`` needs."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import textwrap
+from typing import Any, NoReturn
+
+import stackbook
+from stackbook.errors import EXIT_BAD_INPUT
+
+EXITS = "exit codes: 0 done or nothing to do, 1 failed, 2 changes await approval, 3 bad input, 130/143 interrupted"
+RUN_HELP = "a run: its id, an unambiguous part of it, its folder, or last"
+
+
+class Parser(argparse.ArgumentParser):
+    """A parser whose errors read, and end, as all of stackbook's do."""
+
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong and what to try; exit code 3."""
+        print(f"BadInput: {message}\n  Try: {self.prog} --help", file=sys.stderr)
+        sys.exit(EXIT_BAD_INPUT)
+
+
+def parser() -> Parser:
+    """The parser of the whole command line."""
+    top = Parser(
+        prog="stackbook",
+        description="OpenStack operations as Jupyter runbooks that plan, apply, verify and undo.",
+        epilog=f"start here: stackbook init, then stackbook sandbox up\n{EXITS}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    top.add_argument("--version", action="version", version=f"stackbook {stackbook.__version__}")
+    commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    for add in (_init, _doctor, _sandbox, _list, _show, _run, _runs, _resume, _undo, _report, _publish, _inventory, _jupyter):
+        add(commands)
+    return top
+
+
+def _command(commands: Any, name: str, call: str, purpose: str, example: str, about: str = "") -> argparse.ArgumentParser:
+    """Add a command; `call` is ``module:function`` below stackbook.cli."""
+    made: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=purpose,
+        description=textwrap.fill(f"{purpose[0].upper()}{purpose[1:]}. {about}", 100),
+        epilog="example:\n" + "\n".join(f"  {line}" for line in example.splitlines()),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        allow_abbrev=False,
+    )
+    made.set_defaults(call=f"stackbook.cli.{call}")
+    return made
+
+
+def _json(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--json", action="store_true", help="print JSON; progress goes to standard error")
+
+
+def _consent(command: argparse.ArgumentParser) -> None:
+    choice = command.add_mutually_exclusive_group()
+    choice.add_argument("--approve", metavar="DIGEST", default="", help="approve the plan of this digest, such as p-05b3dce6")
+    choice.add_argument(
+        "--yes", action="store_true", help="approve whatever is planned: for the sandbox, and for schedules whose owner chose it"
+    )
+
+
+def _limits(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="stop the run when it is not done by then")
+    _json(command)
+
+
+def _seconds(text: str) -> float:
+    seconds = float(text)
+    if not 0 < seconds < 1e7:
+        raise argparse.ArgumentTypeError(f"expected seconds above 0, found {text}")
+    return seconds
+
+
+def _init(commands: Any) -> None:
+    made = _command(
+        commands,
+        "init",
+        "workspace:init",
+        "make a workspace: stackbook.toml, notebooks/ (copies to edit), runs/",
+        "stackbook init ~/stackbook",
+        "Run again after an upgrade, it brings new runbooks and keeps every copy that you edited.",
+    )
+    made.add_argument("folder", metavar="DIR", nargs="?", default=".", help="the folder, made if need be (default: this one)")
+
+
+def _doctor(commands: Any) -> None:
+    made = _command(
+        commands,
+        "doctor",
+        "doctor:doctor",
+        "check what is installed, reachable and permitted; each finding with its next step",
+        "stackbook doctor",
+    )
+    made.add_argument("--site", metavar="NAME", help="check this site only (default: all of stackbook.toml)")
+    _json(made)
+
+
+def _sandbox(commands: Any) -> None:
+    made = _command(
+        commands,
+        "sandbox",
+        "sandboxes:status",
+        "a real OpenStack on this machine, to learn and to test on",
+        "stackbook sandbox up\nstackbook sandbox status",
+    )
+    verbs = made.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    name = Parser(add_help=False)
+    name.add_argument("--name", default="default", help="which sandbox; each has its own state and ports (default: default)")
+    for verb, purpose, example in SANDBOX_VERBS:
+        command = verbs.add_parser(
+            verb,
+            help=purpose,
+            description=f"{purpose[0].upper()}{purpose[1:]}.",
+            epilog=f"example:\n  {example}",
+            formatter_class=argparse.RawDescriptionHelpFormatter,
+            parents=[name],
+            allow_abbrev=False,
+        )
+        command.set_defaults(call=f"stackbook.cli.sandboxes:{verb}")
+        if verb in ("up", "status", "env", "logs"):
+            _json(command)
+        if verb == "env":
+            command.add_argument("--clouds-yaml", action="store_true", help="print a clouds.yaml instead of export lines")
+        if verb == "logs":
+            command.add_argument("--host", default="*", help="of this host only: controller1, compute1, compute2")
+            command.add_argument("--project", default="*", help="of this project only: nova, neutron, …")
+            command.add_argument("--lines", type=int, default=0, metavar="N", help="print the last N lines of each")
+
+
+SANDBOX_VERBS = (
+    ("up", "start the sandbox; the first time, make it", "stackbook sandbox up"),
+    ("down", "stop the sandbox; its state stays", "stackbook sandbox down"),
+    ("status", "show how each of its services does", "stackbook sandbox status"),
+    ("reset", "stop the sandbox and remove all that it holds", "stackbook sandbox reset"),
+    ("env", "print what any OpenStack client needs to use it", 'eval "$(stackbook sandbox env)"; openstack server list'),
+    ("logs", "list its log files, or show their last lines", "stackbook sandbox logs --host compute1 --project nova --lines 20"),
+)
+
+
+def _list(commands: Any) -> None:
+    _json(_command(commands, "list", "looking:listing", "list the runbooks, a line each", "stackbook list"))
+
+
+def _show(commands: Any) -> None:
+    made = _command(
+        commands,
+        "show",
+        "looking:show",
+        "show a runbook: purpose, impact, parameters, how to undo",
+        "stackbook show provider-vlan",
+    )
+    made.add_argument("runbook", metavar="RUNBOOK", help="a name in notebooks/, else a shipped one, or a path")
+    _json(made)
+
+
+def _run(commands: Any) -> None:
+    made = _command(
+        commands,
+        "run",
+        "running:run",
+        "run a runbook: plan it, or apply the plan that you approve",
+        "stackbook run provider-vlan -p vlan=204\nstackbook run provider-vlan -p vlan=204 --approve p-05b3dce6",
+        EXITS[0].upper() + EXITS[1:] + ".",
+    )
+    made.add_argument("runbook", metavar="RUNBOOK", help="a name in notebooks/, else a shipped one, or a path")
+    made.add_argument(
+        "-p",
+        dest="parameters",
+        metavar="NAME=VALUE",
+        action="append",
+        default=[],
+        help="a parameter; the value is read by its declared type; for a list, again for each item, or a,b,c",
+    )
+    made.add_argument("--params", metavar="FILE", help="parameters from a YAML or JSON file; -p goes before it")
+    made.add_argument("--site", metavar="NAME", help="a site of stackbook.toml, or a cloud of clouds.yaml")
+    _consent(made)
+    made.add_argument("--allow-delete", action="store_true", help="consent to delete more than usual, or beyond recall")
+    _limits(made)
+
+
+def _runs(commands: Any) -> None:
+    made = _command(
+        commands, "runs", "looking:runs", "list the runs, newest first; or show one", "stackbook runs\nstackbook runs last"
+    )
+    made.add_argument("run", metavar="RUN", nargs="?", help=RUN_HELP)
+    made.add_argument("--limit", type=int, default=30, metavar="N", help="at most this many (default: 30)")
+    _json(made)
+
+
+def _resume(commands: Any) -> None:
+    made = _command(
+        commands,
+        "resume",
+        "running:resume",
+        "go on with a run that failed or was interrupted; what is done is not done again",
+        "stackbook resume last",
+    )
+    made.add_argument("run", metavar="RUN", help=RUN_HELP)
+    _limits(made)
+
+
+def _undo(commands: Any) -> None:
+    made = _command(
+        commands,
+        "undo",
+        "running:undo",
+        "take back what a run made; the undo is itself a plan to approve",
+        "stackbook undo last\nstackbook undo last --approve p-7c21aa90",
+    )
+    made.add_argument("run", metavar="RUN", help=RUN_HELP)
+    _consent(made)
+    _limits(made)
+
+
+def _report(commands: Any) -> None:
+    made = _command(
+        commands, "report", "reporting:report", "make a run's page again and print its path", "stackbook report last --open"
+    )
+    made.add_argument("run", metavar="RUN", nargs="?", default="last", help=f"{RUN_HELP} (default: last)")
+    made.add_argument("--index", action="store_true", help="make the page over all runs instead")
+    made.add_argument("--open", action="store_true", help="open it in a browser")
+
+
+def _publish(commands: Any) -> None:
+    made = _command(
+        commands,
+        "publish",
+        "reporting:publish",
+        "copy the pages of all runs into a folder, for a web server",
+        "stackbook publish /srv/www/stackbook",
+    )
+    made.add_argument("folder", metavar="DIR", help="the folder, made if need be")
+
+
+def _inventory(commands: Any) -> None:
+    made = _command(
+        commands,
+        "inventory",
+        "looking:inventory",
+        "show what the handy commands show, in one go: pools, images, networks, subnets, ports, …",
+        "stackbook inventory --site sandbox",
+    )
+    made.add_argument("--site", metavar="NAME", default="sandbox", help="a site of stackbook.toml, or a cloud of clouds.yaml")
+    made.add_argument("--csv", metavar="FILE", help="write all rows into this CSV file")
+    _json(made)
+
+
+def _jupyter(commands: Any) -> None:
+    made = _command(
+        commands,
+        "jupyter",
+        "workspace:jupyter",
+        "open the workspace in JupyterLab",
+        "stackbook jupyter\nstackbook jupyter -- --no-browser --port 8889",
+    )
+    made.add_argument("arguments", metavar="ARGUMENT", nargs="*", help="passed on to jupyter lab, after --")
