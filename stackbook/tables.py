@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, overload
 
-from stackbook.errors import Refused
+from stackbook.errors import BadInput, Refused
 from stackbook.plans import Change, Plan
 from stackbook.proof import Proof
 from stackbook.render.frame import Frame, frame, survey_html, survey_text
@@ -39,12 +38,26 @@ TOKEN = re.compile(
 
 
 class Survey(Mapping[str, Frame]):
-    """The facts of a site by kind, each a DataFrame; `rows` has them as the cloud told them."""
+    """The facts of a site by kind, each a DataFrame; `rows` has them as the cloud told them.
+
+    Several kinds at once, ``found["pools", "hypervisors"]``, are a survey of these.
+    """
 
     def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
         self.rows: dict[str, Rows] = {kind: [dict(row) for row in listed] for kind, listed in rows.items()}
+        self._frames: dict[str, Frame] = {}
 
-    def __getitem__(self, kind: str) -> Frame:
+    @overload
+    def __getitem__(self, kind: str, /) -> Frame: ...
+
+    @overload
+    def __getitem__(self, kind: tuple[str, ...], /) -> Survey: ...
+
+    def __getitem__(self, kind: str | tuple[str, ...], /) -> Frame | Survey:
+        if isinstance(kind, tuple):
+            return Survey({each: self._rows(each) for each in kind})
+        if kind not in self._frames:
+            self._frames[kind] = frame(self._rows(kind))
         return self._frames[kind]
 
     def __iter__(self) -> Iterator[str]:
@@ -59,13 +72,17 @@ class Survey(Mapping[str, Frame]):
     def _repr_html_(self) -> str:
         return survey_html(self.rows)
 
-    @cached_property
-    def _frames(self) -> dict[str, Frame]:
-        return {kind: frame(listed) for kind, listed in self.rows.items()}
+    def _rows(self, kind: str) -> Rows:
+        if kind not in self.rows:
+            raise BadInput(f"{kind!r} was not surveyed (surveyed: {', '.join(self.rows) or 'nothing'})")
+        return self.rows[kind]
 
 
 def survey(site: Site, *kinds: str) -> Survey:
-    """What the site has of each of `kinds`, such as ``networks``, ``ports``, ``servers``; keys as the API names them."""
+    """What the site has of each of `kinds`, such as ``networks``, ``ports``, ``servers``; of all kinds when none is named.
+
+    Keys are as the API names them.
+    """
     from stackbook.resources.inventory import collect
 
     return Survey(collect(site, kinds))

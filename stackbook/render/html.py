@@ -91,12 +91,12 @@ def outcome_html(outcome: Done) -> str:
 def findings_html(findings: Iterable[Mapping[str, Any]]) -> str:
     """Findings with level, subject, summary and hint, each with a coloured edge."""
     listed = list(findings)
-    return block(*map(_finding, listed)) if listed else block(line("good", "No findings"))
+    return block(*map(finding, listed)) if listed else block(line("good", "No findings"))
 
 
 def error_html(error: Mapping[str, Any]) -> str:
     """An error as its record holds it: what, found, one next step."""
-    return block(_callout("bad", str(error.get("type") or "Error"), error.get("what"), _found(error.get("found")), error.get("hint")))
+    return block(callout("bad", str(error.get("type") or "Error"), error.get("what"), found_list(error.get("found")), error.get("hint")))
 
 
 def table_html(rows: Any, caption: str = "") -> str:
@@ -159,19 +159,22 @@ def _diff_lines(before: str, after: str) -> Iterator[str]:
             yield f"<{tag}>{sign.replace('-', '−')} {escape(said)}</{tag}>\n"
 
 
-def _finding(finding: Mapping[str, Any]) -> str:
-    kind = LEVELS.get(str(finding.get("level", "info")).lower(), "note")
-    return _callout(kind, finding.get("subject"), finding.get("summary"), "", finding.get("hint"))
+def finding(found: Mapping[str, Any]) -> str:
+    """One finding as a box with a coloured edge."""
+    kind = LEVELS.get(str(found.get("level", "info")).lower(), "note")
+    return callout(kind, found.get("subject"), found.get("summary"), "", found.get("hint"))
 
 
-def _callout(kind: str, title: Any, said: Any, found: str, hint: Any) -> str:
+def callout(kind: str, title: Any, said: Any, more: str, hint: Any) -> str:
+    """A box with a coloured edge: title, what is said, more (HTML), one next step."""
     head = f'<div class="sb-title">{text(title)}</div>' if title else ""
     what = f'<div class="sb-what">{text(said)}</div>' if said else ""
     step = f'<div class="sb-hint"><b>Try</b> {text(hint)}</div>' if hint else ""
-    return f'<div class="sb-callout sb-{kind}">{head}{what}{found}{step}</div>'
+    return f'<div class="sb-callout sb-{kind}">{head}{what}{more}{step}</div>'
 
 
-def _found(found: Any) -> str:
+def found_list(found: Any) -> str:
+    """What an error found, as a list; nothing for nothing."""
     if found in (None, "", [], {}):
         return ""
     items = found if isinstance(found, (list, tuple)) else [found]

@@ -1,0 +1,66 @@
+"""The index page over all runs, newest first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from stackbook.report import facts
+from stackbook.report.page import NAME, render, save
+
+INDEX = "index.html"
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One run in the index."""
+
+    name: str
+    record: Mapping[str, Any]
+    badge: tuple[str, str]
+    when: str
+    machine: str
+    took: str
+    made: str
+    """``3 of 3``; empty for a run without changes."""
+    report: str
+    """Its page relative to the index; empty when there is none."""
+    notebook: str
+
+
+def write_index(runs: Path) -> Path:
+    """Write ``index.html`` over the run folders in `runs`: status, runbook, site, who, when, duration, digest, links."""
+    runs = Path(runs)
+    runs.mkdir(parents=True, exist_ok=True, mode=0o700)
+    listed = sorted((_listed(folder) for folder in runs.iterdir() if _run(folder)), key=lambda run: run.name, reverse=True)
+    counts = Counter(run.badge for run in listed)
+    return save(runs / INDEX, render("index.html.j2", runs=listed, counts=counts.most_common()))
+
+
+def _run(folder: Path) -> bool:
+    return folder.is_dir() and not folder.name.startswith(".") and any((folder / name).exists() for name in ("run.json", "journal.jsonl"))
+
+
+def _listed(folder: Path) -> Listed:
+    record = facts.read_record(folder)
+    started = facts.moment(record.get("started"))
+    changes, done = facts.count(record.get("changes")), facts.count(record.get("done"))
+    return Listed(
+        name=folder.name,
+        record=record,
+        badge=facts.badge(record),
+        when=facts.said_moment(started).removesuffix(" UTC"),
+        machine=started.isoformat() if started else "",
+        took=facts.duration(record),
+        made=f"{done} of {changes}" if changes else "",
+        report=_link(folder, NAME),
+        notebook=_link(folder, "notebook.ipynb"),
+    )
+
+
+def _link(folder: Path, name: str) -> str:
+    return f"{quote(folder.name, safe='')}/{name}" if (folder / name).is_file() else ""
