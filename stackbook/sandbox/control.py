@@ -13,7 +13,7 @@ from stackbook.errors import BadInput
 from stackbook.sandbox import access, installation, memory, places, ports, settings, shims, starting, template
 from stackbook.sandbox.failure import SandboxFailed
 from stackbook.sandbox.inside.openstack_sandbox import processes
-from stackbook.sandbox.jobs import Say, Ticker
+from stackbook.sandbox.jobs import Job, Say, Ticker, run
 from stackbook.sandbox.recipe import REAL, Recipe
 
 
@@ -66,6 +66,7 @@ def up(name: str = "default", progress: Say = print, recipe: Recipe = REAL) -> S
             shims.write(home, host, python, recipe.inside)
         clouds_file = access.write(home)
         starting.start(home, recipe, python, progress)
+        _plant(home, recipe, python, progress)
     return _sandbox(home, clouds_file)
 
 
@@ -149,6 +150,17 @@ def _leave_taken_ports(home: Path, found: settings.Settings, progress: Say) -> N
     if "moving" in found:  # recorded before it is done, so that one killed halfway is done again
         ports.rewrite(home, dict(found.pop("moving")))
         settings.save(home, found)
+
+
+def _plant(home: Path, recipe: Recipe, python: Path, progress: Say) -> None:
+    """Give a new sandbox its flavors and image; what is made stays as the operator leaves it."""
+    found = settings.load(home)
+    if found.get("planted") or not recipe.seeds:
+        return
+    command = [str(python), "-m", "openstack_sandbox.seeds", str(home)]
+    variables = {**os.environ, "PYTHONPATH": str(recipe.inside)}
+    run(Job("flavors and an image", command, home / "run" / "seeds.out", variables), progress)
+    settings.save(home, settings.load(home) | {"planted": True})
 
 
 def _ports_of_others(home: Path) -> set[int]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from stackbook.sandbox.inside.openstack_sandbox.home import HOSTS, PROJECTS
 
 _HERE = Path(__file__).parent
-_OUTSIDE_TEMPLATE = ("processes.py", "systemctl*.py")
+_OUTSIDE_TEMPLATE = ("processes.py", "systemctl*.py", "seeds.py")
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,11 @@ class Recipe:
     inside: Path = _HERE / "inside"
     """The folder that holds the package ``openstack_sandbox``."""
     lock: Path = _HERE / "requirements.lock"
+
+    @property
+    def seeds(self) -> bool:
+        """Whether a new sandbox gets something to begin with (flavors, an image)."""
+        return (self.inside / "openstack_sandbox" / "seeds.py").exists()
 
     @property
     def version(self) -> str:
