@@ -25,6 +25,9 @@ from openstack_sandbox.home import Home
 
 Work = Callable[[], object]
 
+REPORT_TIMEOUT_S = 20
+"""neutron's own is one report interval; on a machine with two busy cores that would write failures into the logs."""
+
 
 class Agent:
     """One agent of one host.
@@ -42,6 +45,8 @@ class Agent:
     """Name of the module that logs in the real agent."""
     FILES: ClassVar[tuple[str, ...]]
     """Read after neutron.conf; relative to ``/etc/neutron``."""
+    ZONED: ClassVar[bool] = False
+    """Whether the agent belongs to an availability zone."""
 
     @classmethod
     def launch(cls, home: Home, host: str) -> Callable[[], None]:
@@ -63,9 +68,11 @@ class Agent:
         self.log = log.getLogger(self.LOGGER)
         self.conf = self._read_configuration(home.etc("neutron", host))
         self.host: str = self.conf.host
+        self._greet()
         self.context = neutron_context.get_admin_context_without_session()
         self._log_path = log_path
         self._state_rpc = agent_rpc.PluginReportStateAPI(topics.REPORTS)
+        self._state_rpc.timeout = REPORT_TIMEOUT_S
         self._failed_report = False
         self._start_flag = True
         self._stopped = threading.Event()
@@ -84,10 +91,6 @@ class Agent:
 
     def begin(self) -> None:
         """Register with the server, then start to work."""
-        version = importlib.metadata.version("neutron")
-        logging_enabled = log.getLogger("neutron.common.config")
-        logging_enabled.info("Logging enabled!")
-        logging_enabled.info("%s version %s", self.UNIT, version)
         self._report()
         self.do(self.synchronize)
         for name, loop in (("heartbeat", self._beat), ("work", self._loop)):
@@ -109,6 +112,11 @@ class Agent:
         target = Target(topic=topic, server=self.host)
         self._server = n_rpc.get_server(target, [endpoint])
         self._server.start()
+
+    def _greet(self) -> None:
+        logger = log.getLogger("neutron.common.config")
+        logger.info("Logging enabled!")
+        logger.info("%s version %s", self.UNIT, importlib.metadata.version("neutron"))
 
     def _read_configuration(self, etc: Path) -> cfg.ConfigOpts:
         conf = cfg.ConfigOpts()
@@ -154,11 +162,13 @@ class Agent:
 
     def _state(self) -> dict[str, Any]:
         common = {"log_agent_heartbeats": self.conf.AGENT.log_agent_heartbeats}
-        state = {
+        state: dict[str, Any] = {
             "binary": self.UNIT,
             "host": self.host,
             "topic": self.TOPIC,
             "agent_type": self.TYPE,
             "configurations": self.configurations() | common,
         }
+        if self.ZONED:
+            state["availability_zone"] = self.conf.AGENT.availability_zone
         return state | ({"start_flag": True} if self._start_flag else {})

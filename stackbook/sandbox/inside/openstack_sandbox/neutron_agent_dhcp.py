@@ -28,6 +28,7 @@ class DhcpAgent(Agent):
     TOPIC = topics.DHCP_AGENT
     LOGGER = "neutron.agent.dhcp.agent"
     FILES = ("dhcp_agent.ini",)
+    ZONED = True
 
     def __init__(self, home: Home, host: str, log_path: Path) -> None:
         super().__init__(home, host, log_path)
@@ -93,42 +94,47 @@ class DhcpAgent(Agent):
         self._ready({port["id"]})
 
     def _serve(self, network: Network) -> None:
-        known = {port.id for port in self._networks.get(network.id, network).ports}
         first = network.id not in self._networks
+        known = {port.id for port in self._networks.get(network.id, network).ports}
         self._networks[network.id] = network
         served = {subnet.id for subnet in network.subnets if subnet.enable_dhcp}
-        if not served:
-            return
         own = self._own_port(network, served)
-        ports = {port.id for port in network.ports} | ({own} if own else set())
-        self._ready(ports if first else ports - known)
+        if served:
+            ports = {port.id for port in network.ports}
+            self._ready((ports if first else ports - known) | own)
 
-    def _own_port(self, network: Network, served: set[str]) -> str | None:
-        """The id of this agent's port in `network`, made or changed so that it has an address in each subnet."""
+    def _own_port(self, network: Network, served: set[str]) -> set[str]:
+        """The id of this agent's port in `network`, made, changed or removed so that it has an address per subnet."""
         device_id = utils.get_dhcp_agent_device_id(network.id, self.host)
-        wanted = [{"subnet_id": subnet_id} for subnet_id in sorted(served)]
         for port in network.ports:
-            if port.device_id in (device_id, constants.DEVICE_ID_RESERVED_DHCP_PORT):
-                if port.device_id == device_id and served <= {ip.subnet_id for ip in port.fixed_ips}:
-                    return str(port.id)
-                return self._adopt_port(network, port, device_id, wanted)
+            if port.device_id == device_id and {ip.subnet_id for ip in port.fixed_ips} == served:
+                return {port.id}
+            if port.device_id == device_id and not served:
+                self._rpc.release_dhcp_port(network.id, device_id)
+                return set()
+            if port.device_id in (device_id, constants.DEVICE_ID_RESERVED_DHCP_PORT) and served:
+                return self._adopt_port(network, port, device_id, served)
+        return self._make_port(network, device_id, served) if served else set()
+
+    def _make_port(self, network: Network, device_id: str, served: set[str]) -> set[str]:
         body = {
             "name": "",
             "admin_state_up": True,
             "device_id": device_id,
             "network_id": network.id,
             "project_id": network.project_id,
-            "fixed_ips": wanted,
+            "fixed_ips": [{"subnet_id": subnet_id} for subnet_id in sorted(served)],
         }
         made = self._rpc.create_dhcp_port({"port": body})
-        return str(made.id) if made else None
+        return {made.id} if made else set()
 
-    def _adopt_port(self, network: Network, port: Any, device_id: str, wanted: list[dict[str, str]]) -> str | None:
-        kept = [{"subnet_id": ip.subnet_id, "ip_address": ip.ip_address} for ip in port.fixed_ips]
-        missing = [ip for ip in wanted if ip["subnet_id"] not in {one["subnet_id"] for one in kept}]
+    def _adopt_port(self, network: Network, port: Any, device_id: str, served: set[str]) -> set[str]:
+        addresses = [ip for ip in port.fixed_ips if ip.subnet_id in served]
+        kept = [{"subnet_id": ip.subnet_id, "ip_address": ip.ip_address} for ip in addresses]
+        missing = [{"subnet_id": subnet_id} for subnet_id in sorted(served - {ip.subnet_id for ip in addresses})]
         body = {"network_id": network.id, "device_id": device_id, "fixed_ips": kept + missing}
         changed = self._rpc.update_dhcp_port(port.id, {"port": body})
-        return str(changed.id) if changed else None
+        return {changed.id} if changed else set()
 
     def _ready(self, port_ids: set[str]) -> None:
         if port_ids:

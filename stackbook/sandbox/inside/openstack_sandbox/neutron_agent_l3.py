@@ -11,7 +11,9 @@ from neutron.conf.agent import agent_extensions_manager
 from neutron.conf.agent import common as agent_options
 from neutron.conf.agent.l3 import config
 from neutron_lib import constants
+from neutron.services.portforwarding.constants import PORT_FORWARDING
 from neutron_lib.agent import topics
+from neutron_lib.callbacks import events, registry
 from oslo_config import cfg
 from oslo_messaging import Target
 from oslo_utils import uuidutils
@@ -20,6 +22,10 @@ from openstack_sandbox.home import Home
 from openstack_sandbox.neutron_agent import Agent
 
 Router = dict[str, Any]
+
+_FORWARDING_EVENTS = (events.AFTER_CREATE, events.AFTER_UPDATE, events.AFTER_DELETE)
+_FLOATING_IPS = (constants.FLOATINGIP_KEY, "_pf_floatingips")
+"""Where a router lists its floating IPs: those of ports, and those with port forwardings."""
 
 
 class L3Agent(Agent):
@@ -30,6 +36,7 @@ class L3Agent(Agent):
     TOPIC = topics.L3_AGENT
     LOGGER = "neutron.agent.l3.agent"
     FILES = ("l3_agent.ini",)
+    ZONED = True
 
     def __init__(self, home: Home, host: str, log_path: Path) -> None:
         super().__init__(home, host, log_path)
@@ -56,19 +63,27 @@ class L3Agent(Agent):
 
     def begin(self) -> None:
         self.listen(self.TOPIC, _Messages(self))
+        for event in _FORWARDING_EVENTS:
+            registry.subscribe(self._forwarding_changed, PORT_FORWARDING, event)
         super().begin()
         self.log.info("L3 agent started")
+
+    def stop(self) -> None:
+        for event in _FORWARDING_EVENTS:
+            registry.unsubscribe(self._forwarding_changed, PORT_FORWARDING, event)
+        super().stop()
 
     def synchronize(self) -> None:
         """Fetch all routers scheduled to this agent."""
         router_ids = self._rpc.get_router_ids(self.context)
         for gone in set(self._routers) - set(router_ids):
             self.remove(gone)
-        if router_ids:
-            self.update(router_ids)
+        self.update(router_ids)
 
     def update(self, router_ids: list[str]) -> None:
         """Fetch `router_ids` anew: the server binds their ports to this host as it answers."""
+        if not router_ids:  # the server would take it as all
+            return
         started, update_id = time.time(), uuidutils.generate_uuid()
         found = {router["id"]: router for router in self._rpc.get_routers(self.context, router_ids)}
         for router_id in router_ids:
@@ -96,6 +111,10 @@ class L3Agent(Agent):
         changed |= dict.fromkeys(before.keys() - now.keys(), constants.FLOATINGIP_STATUS_DOWN)
         if changed:
             self._rpc.update_floatingip_statuses(self.context, router["id"], changed)
+
+
+    def _forwarding_changed(self, _resource: str, _event: str, _trigger: object, _payload: Any) -> None:
+        self.do(lambda: self.update(list(self._routers)))  # which router it is, a new forwarding does not know yet
 
 
 class _Messages:
@@ -128,4 +147,4 @@ class _Messages:
 
 
 def _floating_ips(router: Router) -> dict[str, str]:
-    return {ip["id"]: ip["status"] for ip in router.get(constants.FLOATINGIP_KEY, ())}
+    return {ip["id"]: ip["status"] for key in _FLOATING_IPS for ip in router.get(key, ())}

@@ -96,7 +96,7 @@ driver = noop
 
 [oslo_policy]
 # Rules that differ from the defaults; read again when the file changes.
-#policy_file = policy.yaml
+policy_file = policy.yaml
 
 [quotas]
 # Default number of resources allowed per project. A negative value means

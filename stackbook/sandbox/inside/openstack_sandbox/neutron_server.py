@@ -25,9 +25,11 @@ def read_configuration(home: Home) -> None:
 def start(home: Home) -> None:
     """Start the whole server and answer on the API's port."""
     read_configuration(home)
+    from neutron import policy
     from neutron.server import api
 
     application = api.api_server()
+    policy.init()  # now, since requests that came while another one loads the rules would be refused
     _start_workers()
     frame.wsgi(application, home.port("neutron"), threads=API_THREADS, access_log="neutron.wsgi")
 

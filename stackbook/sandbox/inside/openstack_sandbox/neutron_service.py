@@ -8,10 +8,12 @@ from pathlib import Path
 
 from openstack_sandbox import frame, neutron_agent_conf, neutron_bridges, neutron_conf, neutron_ml2_conf
 from openstack_sandbox.home import COMPUTES, CONTROLLER, HOSTS, Home
-from openstack_sandbox.patches import config_dirs, neutron_first_worker, neutron_imports, neutron_transport
+from openstack_sandbox.patches import config_dirs, neutron_first_worker, neutron_imports, neutron_object_push, neutron_transport
 
 PROJECT = "neutron"
 ML2 = "neutron/plugins/ml2"
+NO_POLICY = "# Rules that differ from the defaults of neutron.\n"
+"""oslo.policy looks for the file, and for the folder ``policy.d``, in ten places at each check where they are absent."""
 TUNNEL_IPS = {"controller1": "10.0.0.11", "compute1": "10.0.0.31", "compute2": "10.0.0.32"}
 """Each host's ``local_ip``, with the numbers of the official installation guide."""
 
@@ -30,6 +32,8 @@ def configure(home: Home) -> None:
     etc = home.etc(PROJECT)
     frame.write(etc / "neutron.conf", neutron_conf.server_conf(home, frame.database_url(home, PROJECT)))
     frame.write(etc / "api-paste.ini", _shipped_api_paste(home))
+    frame.write(etc / "policy.yaml", NO_POLICY)
+    (etc / "policy.d").mkdir(exist_ok=True)
     frame.write(etc / "l3_agent.ini", neutron_agent_conf.l3_agent())
     frame.write(etc / "dhcp_agent.ini", neutron_agent_conf.dhcp_agent())
     frame.write(etc / "metadata_agent.ini", neutron_agent_conf.metadata_agent(home.service_password))
@@ -59,6 +63,7 @@ def serve(home: Home) -> None:
     adopt(home)
     from openstack_sandbox import neutron_agents, neutron_server
 
+    neutron_object_push.apply()
     neutron_server.start(home)
     neutron_agents.start(home)
     frame.process_units(home, PROJECT, {CONTROLLER: ["neutron-server"]})
