@@ -68,15 +68,20 @@ def plan_html(plan: Plan) -> str:
     if not len(plan):
         kept = f"{plan.kept} as they should be" if plan.kept else "nothing asked for"
         return block(line("good", f"Nothing to do on {plan.site}", f"{kept} · {plan.digest}"))
-    return block(_plan_head(plan), *map(_change, plan), kind="sb-plan")
+    return block(_plan_head(plan), *map(change_html, plan), kind="sb-plan")
 
 
-def proof_html(proof: Claimed) -> str:
+def proof_html(shown: Claimed) -> str:
     """A green line when the table is empty, as expected; else the red rows that contradict."""
-    if not len(proof):
-        return block(line("good", proof.claim, "empty, as expected"))
-    head = line("bad", f"expected: {proof.claim}", f"found {len(proof)}")
-    return block(head, table(list(proof), kind="sb-against"), kind="sb-proof")
+    return block(proof(shown.claim, list(shown)))
+
+
+def proof(claim: str, rows: Iterable[Mapping[str, Any]]) -> str:
+    """A claim and its counterexamples."""
+    listed = list(rows)
+    if not listed:
+        return line("good", claim, "empty, as expected")
+    return line("bad", f"expected: {claim}", f"found {len(listed)}") + table(listed, kind="sb-against")
 
 
 def outcome_html(outcome: Done) -> str:
@@ -123,11 +128,13 @@ def _plan_head(plan: Plan) -> str:
     return f'<div class="sb-head"><span>Plan <code>{text(plan.digest)}</code></span> {counts}{lasting} {aside}</div>'
 
 
-def _change(change: Change) -> str:
+def change_html(change: Change) -> str:
+    """One change: its sign and address, then a row per field with before and after."""
     sign = SIGNS[change.action].replace("-", "−")
     lasting = "" if change.reversible else ' <span class="sb-count sb-lasting">! can’t be undone</span>'
     reason = f' <span class="sb-aside">{text(change.reason)}</span>' if change.reason else ""
-    head = f'<div class="sb-address"><b class="sb-sign">{sign}</b> <code>{address(change.address)}</code>{lasting}{reason}</div>'
+    mark = f'<b class="sb-sign">{sign}</b>'
+    head = f'<div class="sb-address">{mark} <code>{address(change.address)}</code>{lasting}{reason}</div>'
     fields = "".join(_field(change, name, pair) for name, pair in change.fields.items())
     listed = f'<table class="sb-fields"><tbody>{fields}</tbody></table>' if fields else ""
     return f'<div class="sb-change sb-{change.action}">{head}{listed}</div>'
@@ -144,19 +151,24 @@ def _field(change: Change, name: str, pair: Mapping[str, Any]) -> str:
     if "\n" in f"{before}{after}":
         value = f'<pre class="sb-lines">{"".join(_diff_lines(before or "", after or ""))}</pre>'
     else:
-        tagged = (("del", before), ("ins", after))
+        tagged = (("del", before, pair["before"]), ("ins", after, pair["after"]))
         arrow = ' <span class="sb-arrow">→</span> '
-        value = arrow.join(f"<{tag}>{escape(side)}</{tag}>" for tag, side in tagged if side is not None)
+        value = arrow.join(f"<{tag}>{_side(side, raw)}</{tag}>" for tag, side, raw in tagged if side is not None)
     return f"<tr><th>{escape(one_line(name))}</th><td>{value}</td></tr>"
+
+
+def _side(side: str, raw: Any) -> str:
+    """A value on one side of a field; words of ours (site chooses, none, empty) in italics, to tell them from values."""
+    return f"<i>{escape(side)}</i>" if raw is None or raw == [] or raw == {} else escape(side)
 
 
 def _diff_lines(before: str, after: str) -> Iterator[str]:
     for sign, said in line_diff(before, after):
         if sign == "@":
-            yield f'<span class="sb-alike">⋯ {escape(said)}</span>\n'
+            yield f'<span class="sb-alike">⋯ {escape(said)}\n</span>'
         else:
             tag = {"+": "ins", "-": "del"}.get(sign, "span")
-            yield f"<{tag}>{sign.replace('-', '−')} {escape(said)}</{tag}>\n"
+            yield f"<{tag}>{sign.replace('-', '−')} {escape(said)}\n</{tag}>"
 
 
 def finding(found: Mapping[str, Any]) -> str:

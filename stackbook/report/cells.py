@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from stackbook.render.redact import redact
-from stackbook.report.outputs import Outputs
+from stackbook.report.outputs import AWAITING, Outputs
 from stackbook.report.parameters import DECLARED, INJECTED, source, tagged
 from stackbook.report.prose import Heading, code, headings, prose
 
@@ -25,7 +25,7 @@ class View:
     code: str = ""
     outputs: tuple[str, ...] = field(default=(), repr=False)
     status: str = ""
-    """``completed``, ``failed``, ``skipped``, ``interrupted``, or empty when nothing is known."""
+    """``completed``, ``failed``, ``awaiting`` approval, ``skipped``, ``interrupted``, or empty when nothing is known."""
     seconds: float | None = None
 
 
@@ -35,18 +35,18 @@ def read_cells(path: Path) -> tuple[list[Cell], str]:
         notebook = json.loads(path.read_text(encoding="utf-8", errors="replace"))
         return [cell for cell in notebook["cells"] if isinstance(cell, Mapping)], ""
     except FileNotFoundError:
-        return [], f"{path.name} is not there: the run ended before it was saved"
+        return [], f"{path.name} is not in this run's folder: what follows is from its record"
     except OSError as error:
-        return [], f"{path.name} can't be read: {error.strerror}"
+        return [], f"{path.name} can't be read ({error.strerror}): what follows is from the run's record"
     except (ValueError, KeyError, TypeError):
-        return [], f"{path.name} is cut short or no notebook"
+        return [], f"{path.name} is cut short or no notebook: what follows is from the run's record"
 
 
 def views(cells: Sequence[Cell], recorded: Iterable[Any]) -> list[View]:
     """The cells to show: parameters have a table of their own; what was not reached is there, and said to be."""
     outputs = Outputs()
     known = {entry["index"]: entry for entry in recorded if isinstance(entry, Mapping) and isinstance(entry.get("index"), int)}
-    reached = any(_status(cell, known.get(index, {})) in ("completed", "failed") for index, cell in enumerate(cells))
+    reached = any(_status(cell, known.get(index, {})) in ("completed", "failed", "awaiting") for index, cell in enumerate(cells))
     return [view for index, cell in enumerate(cells) if (view := _view(cell, index, known.get(index, {}), outputs, reached=reached))]
 
 
@@ -58,7 +58,7 @@ def _view(cell: Cell, index: int, known: Mapping[str, Any], outputs: Outputs, *,
     if kind != "code":
         return None
     status = _status(cell, known)
-    if status != "failed" and (tagged(cell, DECLARED) or tagged(cell, INJECTED)):
+    if status not in ("failed", "interrupted") and (tagged(cell, DECLARED) or tagged(cell, INJECTED)):
         return None
     shown = tuple(outputs.html([output for output in cell.get("outputs") or () if isinstance(output, Mapping)]))
     if not source(cell).strip() and not shown:
@@ -70,8 +70,9 @@ def _view(cell: Cell, index: int, known: Mapping[str, Any], outputs: Outputs, *,
 
 def _status(cell: Cell, known: Mapping[str, Any]) -> str:
     """What is certain: an error output failed, a missing execution count was not run; then what was recorded."""
-    if any(isinstance(output, Mapping) and output.get("output_type") == "error" for output in cell.get("outputs") or ()):
-        return "failed"
+    errors = [output for output in cell.get("outputs") or () if isinstance(output, Mapping) and output.get("output_type") == "error"]
+    if errors:
+        return "awaiting" if errors[-1].get("ename") in AWAITING else "failed"
     said = str(known.get("status") or _papermill(cell).get("status") or "")
     if said == "completed" and cell.get("execution_count") is None and cell.get("cell_type") == "code" and "status" not in known:
         return "skipped"

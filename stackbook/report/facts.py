@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from stackbook.plans import Change
 from stackbook.render.redact import Redactor
 from stackbook.report.parameters import Parameter
 
@@ -58,7 +59,7 @@ def badge(record: Record) -> tuple[str, str]:
     status = str(record.get("status") or "unknown")
     if status == "unchanged" and not record.get("digest"):
         return ("Findings", "warn") if record.get("findings") else ("Done", "good")
-    return STATUSES.get(status, (status.capitalize(), "past"))
+    return STATUSES.get(status, ("Unknown", "past"))
 
 
 def strip(record: Record) -> list[Fact]:
@@ -85,7 +86,7 @@ def said(record: Record) -> str:
         case "applied":
             return f"{done} of {things} made{_checked(record)}."
         case "unchanged":
-            return f"The site is as it should be{_checked(record)}." if record.get("digest") else ""
+            return f"The site is as it should be{_checked(record)}." if record.get("digest") else _found(record)
         case "failed" | "interrupted" if changes:
             return f"{done} of {things} made before the run ended."
         case "undone" if record.get("undoes"):
@@ -111,7 +112,7 @@ def undo(record: Record) -> tuple[str, str]:
     run = str(record.get("run") or "")
     if record.get("undone_by"):
         return f"This run was taken back by {record['undone_by']}.", ""
-    lasting = [str(change.get("address")) for change in _changes(record) if change.get("reversible") is False]
+    lasting = [str(change.get("address")) for change in _changes(record) if change.get("reversible") is False and _begun(change)]
     if not _made(record):
         return "Nothing was changed: there is nothing to undo.", ""
     rest = f" It can’t bring back {', '.join(lasting)}." if lasting else ""
@@ -173,12 +174,43 @@ def _unsafe(record: Record) -> bool:
     return isinstance(error, Mapping) and error.get("type") == "Unsafe"
 
 
+def states(record: Record) -> list[tuple[str, str, str]]:
+    """How far a run came that did not come to its end: word, tone and address of each change."""
+    if record.get("status") not in ("failed", "interrupted") or not any("state" in change for change in _changes(record)):
+        return []
+    words = {"done": ("made", "good"), "failed": ("failed", "bad"), "started": ("begun", "warn"), "planned": ("not begun", "past")}
+    return [(*words.get(str(change.get("state")), ("unknown", "past")), str(change.get("address"))) for change in _changes(record)]
+
+
+def recorded_changes(record: Record) -> list[Change]:
+    """The record's changes as a plan shows them; unreadable ones are left out."""
+    return [change for entry in _changes(record) if (change := _change(entry)) is not None]
+
+
+def _change(entry: Record) -> Change | None:
+    fields = {str(name): pair for name, pair in (entry.get("fields") or {}).items() if isinstance(pair, Mapping)}
+    before, after = ({name: pair.get(side) for name, pair in fields.items()} for side in ("before", "after"))
+    if entry.get("action") not in ("create", "update", "replace", "delete"):
+        return None
+    lasting = entry.get("reversible") is False
+    return Change(entry["action"], {}, str(entry.get("address")), before, after, not lasting, reason=str(entry.get("reason") or ""))
+
+
+def _found(record: Record) -> str:
+    number = len(record.get("findings") or ())
+    return f"{number} finding{'s' if number != 1 else ''}." if number else ""
+
+
 def _made(record: Record) -> bool:
     return count(record.get("done")) > 0
 
 
 def _changes(record: Record) -> list[Record]:
     return [change for change in record.get("changes") or () if isinstance(change, Mapping)]
+
+
+def _begun(change: Record) -> bool:
+    return change.get("state", "done") != "planned"
 
 
 def _checked(record: Record) -> str:

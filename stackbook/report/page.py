@@ -13,7 +13,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from stackbook.render.html import callout, found_list, style
+from stackbook.render.html import callout, change_html, finding, found_list, proof, style
 from stackbook.render.values import one_line, shown, visible
 from stackbook.report import facts
 from stackbook.report.cells import View, read_cells, views
@@ -22,6 +22,8 @@ from stackbook.report.prose import Heading, plain
 
 HERE = Path(__file__).parent
 NAME = "report.html"
+WORDS = {"failed": "failed", "awaiting": "awaits approval", "skipped": "not run", "interrupted": "interrupted"}
+"""A cell's status in words, where it did not just complete."""
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 _DARK = re.compile(r"[^{}]*\.sb-dark \.sb \{([^}]*)\}")
 
@@ -49,6 +51,8 @@ def write(folder: Path) -> Path:
         "parameters": asked,
         "cells": shown_cells,
         "missing": missing,
+        "recorded": _recorded(record) if missing else "",
+        "states": facts.states(record),
         "contents": _contents(shown_cells),
         "skipped": _skipped(shown_cells),
         "undo": facts.undo(record),
@@ -59,7 +63,7 @@ def write(folder: Path) -> Path:
 
 def render(template: str, **view: Any) -> str:
     """A template of ours filled in; what is not Markup is escaped."""
-    return _environment().get_template(template).render(policy=POLICY, css=Markup(stylesheet()), **view)
+    return _environment().get_template(template).render(policy=POLICY, words=WORDS, css=Markup(stylesheet()), **view)
 
 
 def save(path: Path, content: str) -> Path:
@@ -109,7 +113,7 @@ def _contents(cells: Sequence[View]) -> list[tuple[Heading, str]]:
     entries: list[tuple[Heading, str]] = []
     for view in cells:
         entries += [(heading, "") for heading in view.headings if heading.level <= 3]
-        if entries and view.status in ("failed", "skipped", "interrupted") and not entries[-1][1]:
+        if entries and view.status in WORDS and not entries[-1][1]:
             entries[-1] = (entries[-1][0], view.status)
     return entries
 
@@ -127,15 +131,21 @@ def _skipped(cells: Sequence[View]) -> list[str]:
 def _error(record: Mapping[str, Any], cells: Sequence[View]) -> str:
     """The record's error as a callout, unless a cell shows it."""
     error = _mapping(record.get("error"))
-    if not error or any(view.status == "failed" for view in cells):
+    if not error or any(view.status in ("failed", "awaiting") for view in cells):
         return ""
     kind = "warn" if record.get("status") == "planned" else "bad"
     return f'<div class="sb">{callout(kind, error.get("type") or "Error", error.get("what"), found_list(error.get("found")), error.get("hint"))}</div>'
 
 
-def _findings(record: Mapping[str, Any]) -> str:
-    from stackbook.render.html import finding
+def _recorded(record: Mapping[str, Any]) -> str:
+    """Plan and proofs from the record, for a run whose notebook can't be shown."""
+    changes = "".join(map(change_html, facts.recorded_changes(record)))
+    claims = {"stops": "nothing in the way", "verified": "nothing left to do", "untouched": "nothing else changed"}
+    proofs = "".join(proof(claim, record[key]) for key, claim in claims.items() if isinstance(record.get(key), list))
+    return f'<div class="sb">{changes}{proofs}</div>' if changes or proofs else ""
 
+
+def _findings(record: Mapping[str, Any]) -> str:
     listed = [item for item in record.get("findings") or () if isinstance(item, Mapping)]
     return f'<div class="sb">{"".join(map(finding, listed))}</div>' if listed else ""
 
