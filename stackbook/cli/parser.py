@@ -202,6 +202,7 @@ def _resume(commands: Any) -> None:
         "stackbook resume last",
     )
     made.add_argument("run", metavar="RUN", help=RUN_HELP)
+    _consent(made)
     _limits(made)
 
 

@@ -31,7 +31,7 @@ def run(arguments: Namespace) -> int:
 def resume(arguments: Namespace) -> int:
     """Go on with a run."""
     folder = history.find_run(arguments.run)
-    return _ended(runs.resume(folder, timeout=arguments.timeout, stream=_stream(arguments)), arguments)
+    return _ended(runs.resume(folder, _consent(arguments), timeout=arguments.timeout, stream=_stream(arguments)), arguments)
 
 
 def undo(arguments: Namespace) -> int:

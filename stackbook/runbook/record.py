@@ -144,6 +144,9 @@ def _changes(events: Iterable[Event]) -> list[Record]:
             states[event["change"]["action"], event["change"]["address"]] = "started"
         elif event["event"] in ("done", "failed"):
             states[addresses.get(event["address"], ""), event["address"]] = event["event"]
+    if outcome(last_attempt(listed))[0] in ("applied", "unchanged"):
+        # cut off between the change and its journal line: planned again, there was nothing left to do
+        states = {key: "done" if state in ("started", "failed") else state for key, state in states.items()}
     unique = {(change["action"], change["address"]): change for change in reversed(approved or planned)}
     return [_change(change, states.get(key, "planned")) for key, change in reversed(unique.items())]
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import stackbook
 from stackbook.config import site_settings
@@ -36,8 +36,18 @@ from stackbook.secrets import known_secrets
 class Consent:
     """What the person allows: a plan by its digest (or ``yes`` to any), and deletions beyond the usual."""
 
+    PARAMETERS: ClassVar = frozenset({"approve", "allow_delete"})
+
     approve: str = ""
     allow_delete: bool = False
+
+    def given(self) -> dict[str, Given]:
+        """The parameters that carry the consent into the runbook."""
+        approve: dict[str, Given] = {"approve": self.approve} if self.approve else {}
+        return {**approve, **({"allow_delete": "true"} if self.allow_delete else {})}
+
+
+NONE = Consent()
 
 
 @dataclass(frozen=True)
@@ -62,26 +72,20 @@ class Order:
 def order(
     runbook: Runbook,
     given: Mapping[str, Given],
-    consent: Consent = Consent(),
+    consent: Consent = NONE,
     *,
     site: str | None = None,
     timeout: float | None = None,
     stream: Any = None,
 ) -> Order:
     """What to execute, after all that can be refused beforehand is: raises BadInput."""
-    steering: dict[str, Given] = {}
-    if site:
-        steering["site"] = site
-    repeat = {**given, **steering}
-    if consent.approve:
-        steering["approve"] = consent.approve
-    if consent.allow_delete:
-        steering["allow_delete"] = "true"
+    steering = {**({"site": site} if site else {}), **consent.given()}
+    repeat = {name: value for name, value in {**given, **steering}.items() if name not in Consent.PARAMETERS}
     for name in steering:
         if not runbook.declares(name):
-            option = {"approve": "--approve and --yes have"}.get(name, f"--{name.replace('_', '-')} has")
+            options = {"site": "--site", "approve": "--approve and --yes", "allow_delete": "--allow-delete"}[name]
             raise BadInput(
-                f"{runbook.name} has no parameter {name!r}: {option} no meaning for it", hint=f"stackbook show {runbook.name}"
+                f"{runbook.name} has no parameter {name!r}, so {options} can't be given", hint=f"stackbook show {runbook.name}"
             )
     values = checked({**given, **steering}, runbook.parameters, runbook.name)
     made = Order(runbook, values, timeout, _command(runbook, repeat), stream)
@@ -98,10 +102,10 @@ def run(wanted: Order) -> Record:
         return execute(started, wanted)
 
 
-def resume(folder: Path, *, timeout: float | None = None, stream: Any = None) -> Record:
+def resume(folder: Path, consent: Consent = NONE, *, timeout: float | None = None, stream: Any = None) -> Record:
     """Execute the run's runbook again, with its parameters and in its folder: what is done falls out of the plan.
 
-    Changes that were approved stay approved. Raises BadInput when the run came to its end, Busy while it goes on.
+    Changes that were approved stay approved; `consent` approves a plan that never was. Raises BadInput when the run came to its end, Busy while it goes on.
     """
     before = record(folder)
     if before["status"] in GOOD:
@@ -110,7 +114,7 @@ def resume(folder: Path, *, timeout: float | None = None, stream: Any = None) ->
         )
     first = next(read_events(folder / "journal.jsonl"))
     runbook = read(Path(first["notebook"])) if "notebook" in first else find(first["runbook"])
-    values = checked(_texts(first.get("parameters") or {}), runbook.parameters, runbook.name)
+    values = checked({**_texts(first.get("parameters") or {}), **consent.given()}, runbook.parameters, runbook.name)
     continued = open_run(folder)
     with _private():
         continued.hold()
@@ -119,7 +123,7 @@ def resume(folder: Path, *, timeout: float | None = None, stream: Any = None) ->
         return execute(continued, Order(runbook, values, timeout, f"stackbook resume {folder.name}", stream))
 
 
-def undo(folder: Path, consent: Consent = Consent(), *, timeout: float | None = None, stream: Any = None) -> Record:
+def undo(folder: Path, consent: Consent = NONE, *, timeout: float | None = None, stream: Any = None) -> Record:
     """Run the undo runbook on the run in `folder`; the plan that takes it back needs approval as every plan does."""
     if living(folder):
         raise Busy(f"run {folder.name} is still going on", hint="wait for it: stackbook runs")
