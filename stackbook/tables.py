@@ -130,7 +130,9 @@ class Explained:
 
     def on_host(self, kind: str, row: Row) -> bool:
         """Whether the row tells what runs on a host that the plan changes."""
-        return bool(HOSTED.fullmatch(kind)) and any(str(row.get(name)) in self.hosts for name in ("host", "host_name", "hypervisor_hostname", "name"))
+        return bool(HOSTED.fullmatch(kind)) and any(
+            str(row.get(name)) in self.hosts for name in ("host", "host_name", "hypervisor_hostname", "name")
+        )
 
 
 def explained(plan: Plan, events: Iterable[Mapping[str, Any]], *surveys: Mapping[str, Rows]) -> Explained:

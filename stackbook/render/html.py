@@ -101,7 +101,9 @@ def findings_html(findings: Iterable[Mapping[str, Any]]) -> str:
 
 def error_html(error: Mapping[str, Any]) -> str:
     """An error as its record holds it: what, found, one next step."""
-    return block(callout("bad", str(error.get("type") or "Error"), error.get("what"), found_list(error.get("found")), error.get("hint")))
+    return block(
+        callout("bad", str(error.get("type") or "Error"), error.get("what"), found_list(error.get("found")), error.get("hint"))
+    )
 
 
 def table_html(rows: Any, caption: str = "") -> str:

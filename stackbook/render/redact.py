@@ -55,10 +55,14 @@ _FERNET = re.compile(r"gAAAA[\w-]{16,}+(?:=|%3D){0,2}")
 _WEB_TOKEN = re.compile(r"(?<![\w-])eyJ[\w-]{8,}+\.[\w-]{8,}+(?:\.[\w-]*+)?")
 _CEPH = re.compile(r"(?<![A-Za-z0-9+/])AQ[A-Za-z0-9+/]{36}==")
 _BEARER = re.compile(r"\bbearer[ \t]{1,8}([\w.~+/=-]{16,}+)", re.IGNORECASE)
-_PEM = re.compile(r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----((?:[^-]|-(?!----)){0,16384}+(?=-----END )|(?:(?:\\[nr]|\s)*+[A-Za-z0-9+/=]{16,}+)*+)")
+_PEM = re.compile(
+    r"-----BEGIN [A-Z0-9 ]{0,40}PRIVATE KEY-----"
+    r"((?:[^-]|-(?!----)){0,16384}+(?=-----END )|(?:(?:\\[nr]|\s)*+[A-Za-z0-9+/=]{16,}+)*+)"
+)
 _ANNOTATED = r":[ \t]{0,8}(?:str|bytes|SecretStr|Any|object)(?:[ \t]{0,8}\|[ \t]{0,8}None)?[ \t]{0,8}="
 _ASSIGNED = re.compile(
-    rf"(?P<closed>\\{{0,7}}[\"'`]?)[ \t]{{0,16}}(?P<sign>{_ANNOTATED}|=>|={{1,2}}|:=|:(?!//)|%3D|%3A|,)(?P<gap>\s{{0,64}})", re.IGNORECASE
+    rf"(?P<closed>\\{{0,7}}[\"'`]?)[ \t]{{0,16}}(?P<sign>{_ANNOTATED}|=>|={{1,2}}|:=|:(?!//)|%3D|%3A|,)(?P<gap>\s{{0,64}})",
+    re.IGNORECASE,
 )
 _OPTION = re.compile(r"[ \t]{1,16}")
 _FLAGGED = re.compile(r"[\"']?[ \t]{0,8},?[ \t]{0,8}(?<![\w.])[\"']?--?[A-Za-z]{1,16}[\"']?(?:[ \t]{0,8},[ \t]{0,8}|[ \t]{1,8})")

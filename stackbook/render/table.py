@@ -94,7 +94,7 @@ def _cell(value: Any) -> str:
     told = _rounded(value) if number(value) else shown(value, "")
     if len(told) <= LONG_CELL:
         return escape(told)
-    return f"<details><summary>{escape(told[:LONG_CELL // 2])}…</summary>{escape(told)}</details>"
+    return f"<details><summary>{escape(told[: LONG_CELL // 2])}…</summary>{escape(told)}</details>"
 
 
 def _rounded(value: Any) -> str:
@@ -104,8 +104,8 @@ def _rounded(value: Any) -> str:
 
 
 def _bar(row: Row, name: Any, bars: Mapping[Any, Any]) -> str:
-    part, whole = row.get(name), row.get(bars.get(name))
-    if name not in bars or missing(part) or missing(whole) or not whole > 0 or not 0 <= part:
+    part, whole = (row.get(key) for key in (name, bars.get(name, "")))
+    if part is None or whole is None or missing(part) or missing(whole) or not (0 <= part and whole > 0):
         return ""
     percent = min(100, round(100 * float(part) / float(whole)))
     return f'<span class="sb-bar" title="{percent} %"><span style="width: {percent}%"></span></span>'

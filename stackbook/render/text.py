@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from stackbook.plans import Change, Plan
@@ -16,7 +16,20 @@ MANY_LINES = 400
 """Lines above which two versions of a text are shown whole instead of compared."""
 WIDEST = 60
 """Characters of one cell of a table in a terminal."""
-_COLOURS = {"create": "32", "update": "33", "replace": "35", "delete": "31", "good": "32", "bad": "31", "quiet": "2", "strong": "1"}
+_COLOURS = {
+    "create": "32",
+    "update": "33",
+    "replace": "35",
+    "delete": "31",
+    "good": "32",
+    "bad": "31",
+    "quiet": "2",
+    "strong": "1",
+}
+
+
+Paint = Callable[[str, str], str]
+"""Gives a text the colour of a style, or leaves it."""
 
 
 class Claimed(Protocol):
@@ -67,7 +80,7 @@ def table_text(rows: Iterable[Mapping[str, Any]]) -> str:
     return "\n".join(_aligned(line, widths, right) for line in short)
 
 
-def _plan_line(plan: Plan, paint: Any) -> str:
+def _plan_line(plan: Plan, paint: Paint) -> str:
     parts = [paint(action, f"{count} to {action}") for action, count in plan.counts.items() if count]
     if plan.kept:
         parts.append(f"{plan.kept} as they should be")
@@ -77,7 +90,7 @@ def _plan_line(plan: Plan, paint: Any) -> str:
     return line
 
 
-def _change_lines(change: Change, paint: Any) -> Iterator[str]:
+def _change_lines(change: Change, paint: Paint) -> Iterator[str]:
     sign = SIGNS[change.action].rjust(3)
     yield f"{paint(change.action, f'{sign} {one_line(change.address)}')}{_remarks(change, paint)}"
     width = max((len(one_line(name)) for name in change.fields), default=0)
@@ -85,12 +98,12 @@ def _change_lines(change: Change, paint: Any) -> Iterator[str]:
         yield from _field_lines(change, one_line(name).ljust(width), pair, paint)
 
 
-def _remarks(change: Change, paint: Any) -> str:
+def _remarks(change: Change, paint: Paint) -> str:
     reason = paint("quiet", f"  ({one_line(change.reason)})") if change.reason else ""
     return reason + ("" if change.reversible else paint("bad", "  ! can't be undone"))
 
 
-def _field_lines(change: Change, name: str, pair: Mapping[str, Any], paint: Any) -> Iterator[str]:
+def _field_lines(change: Change, name: str, pair: Mapping[str, Any], paint: Paint) -> Iterator[str]:
     before, after = sides(change, pair)
     if "\n" in f"{before}{after}":
         yield f"      {name}"
@@ -136,7 +149,7 @@ def _hunks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
         yield "@", f"{len(old) - end} lines alike"
 
 
-def _painter(colour: bool) -> Any:
+def _painter(colour: bool) -> Paint:
     def paint(style: str, text: str) -> str:
         return f"\x1b[{_COLOURS[style]}m{text}\x1b[0m" if colour else text
 

@@ -47,7 +47,9 @@ def views(cells: Sequence[Cell], recorded: Iterable[Any]) -> list[View]:
     outputs = Outputs()
     known = {entry["index"]: entry for entry in recorded if isinstance(entry, Mapping) and isinstance(entry.get("index"), int)}
     reached = any(_status(cell, known.get(index, {})) in ("completed", "failed", "awaiting") for index, cell in enumerate(cells))
-    return [view for index, cell in enumerate(cells) if (view := _view(cell, index, known.get(index, {}), outputs, reached=reached))]
+    return [
+        view for index, cell in enumerate(cells) if (view := _view(cell, index, known.get(index, {}), outputs, reached=reached))
+    ]
 
 
 def _view(cell: Cell, index: int, known: Mapping[str, Any], outputs: Outputs, *, reached: bool) -> View | None:
@@ -70,7 +72,9 @@ def _view(cell: Cell, index: int, known: Mapping[str, Any], outputs: Outputs, *,
 
 def _status(cell: Cell, known: Mapping[str, Any]) -> str:
     """What is certain: an error output failed, a missing execution count was not run; then what was recorded."""
-    errors = [output for output in cell.get("outputs") or () if isinstance(output, Mapping) and output.get("output_type") == "error"]
+    errors = [
+        output for output in cell.get("outputs") or () if isinstance(output, Mapping) and output.get("output_type") == "error"
+    ]
     if errors:
         return "awaiting" if errors[-1].get("ename") in AWAITING else "failed"
     said = str(known.get("status") or _papermill(cell).get("status") or "")

@@ -178,8 +178,15 @@ def states(record: Record) -> list[tuple[str, str, str]]:
     """How far a run came that did not come to its end: word, tone and address of each change."""
     if record.get("status") not in ("failed", "interrupted") or not any("state" in change for change in _changes(record)):
         return []
-    words = {"done": ("made", "good"), "failed": ("failed", "bad"), "started": ("begun", "warn"), "planned": ("not begun", "past")}
-    return [(*words.get(str(change.get("state")), ("unknown", "past")), str(change.get("address"))) for change in _changes(record)]
+    words = {
+        "done": ("made", "good"),
+        "failed": ("failed", "bad"),
+        "started": ("begun", "warn"),
+        "planned": ("not begun", "past"),
+    }
+    return [
+        (*words.get(str(change.get("state")), ("unknown", "past")), str(change.get("address"))) for change in _changes(record)
+    ]
 
 
 def recorded_changes(record: Record) -> list[Change]:
@@ -193,7 +200,9 @@ def _change(entry: Record) -> Change | None:
     if entry.get("action") not in ("create", "update", "replace", "delete"):
         return None
     lasting = entry.get("reversible") is False
-    return Change(entry["action"], {}, str(entry.get("address")), before, after, not lasting, reason=str(entry.get("reason") or ""))
+    return Change(
+        entry["action"], {}, str(entry.get("address")), before, after, not lasting, reason=str(entry.get("reason") or "")
+    )
 
 
 def _found(record: Record) -> str:
@@ -210,7 +219,7 @@ def _changes(record: Record) -> list[Record]:
 
 
 def _begun(change: Record) -> bool:
-    return change.get("state", "done") != "planned"
+    return bool(change.get("state", "done") != "planned")
 
 
 def _checked(record: Record) -> str:

@@ -42,7 +42,11 @@ def write_index(runs: Path) -> Path:
 
 
 def _run(folder: Path) -> bool:
-    return folder.is_dir() and not folder.name.startswith(".") and any((folder / name).exists() for name in ("run.json", "journal.jsonl"))
+    return (
+        folder.is_dir()
+        and not folder.name.startswith(".")
+        and any((folder / name).exists() for name in ("run.json", "journal.jsonl"))
+    )
 
 
 def _listed(folder: Path) -> Listed:

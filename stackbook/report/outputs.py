@@ -50,7 +50,7 @@ class Outputs:
         if "image/svg+xml" in data and (picture := inline(joined(data["image/svg+xml"]), next(self._numbers), _alt(metadata))):
             return f'<figure class="rp-figure">{picture}</figure>'
         if "text/html" in data:
-            return f'<div class="rp-html">{aligned(clean(redact(joined(data["text/html"])[:MOST_TEXT * 10])))}</div>'
+            return f'<div class="rp-html">{aligned(clean(redact(joined(data["text/html"])[: MOST_TEXT * 10])))}</div>'
         if "text/markdown" in data:
             return f'<div class="rp-prose">{prose(redact(joined(data["text/markdown"])), 0)}</div>'
         for kind in _PICTURES:
@@ -66,7 +66,9 @@ def printed(text: str, stream: str) -> str:
     if lines == [""]:
         return ""
     head, rest = "\n".join(lines[:MANY_LINES]), lines[MANY_LINES:]
-    more = f"<details><summary>{len(rest):,} more lines</summary><pre>{escape(chr(10).join(rest))}</pre></details>" if rest else ""
+    more = (
+        f"<details><summary>{len(rest):,} more lines</summary><pre>{escape(chr(10).join(rest))}</pre></details>" if rest else ""
+    )
     return f'<div class="rp-text rp-{stream}"><pre>{escape(head)}</pre>{more}</div>'
 
 

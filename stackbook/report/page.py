@@ -94,7 +94,10 @@ def _environment() -> Environment:
         loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     environment.filters.update(
-        value=lambda value: visible(shown(value)), line=lambda value: one_line(str(value)), seconds=facts.said_seconds, html=Markup
+        value=lambda value: visible(shown(value)),
+        line=lambda value: one_line(str(value)),
+        seconds=facts.said_seconds,
+        html=Markup,
     )
     return environment
 

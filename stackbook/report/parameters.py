@@ -35,7 +35,10 @@ def parameters(cells: Sequence[Cell], recorded: Mapping[str, Any]) -> list[Param
     injected = {name: value for cell in cells if tagged(cell, INJECTED) for name, value, _ in _assigned(cell)}
     values = {**{name: value for name, (value, _) in declared.items()}, **injected, **recorded}
     known = [name for name in values if name != "approve"]
-    return [Parameter(name, values[name], *declared.get(name, (None, "")), declared=name in declared) for name in known]
+    return [
+        Parameter(name, values[name], *declared.get(name, (None, "")), declared=name in declared or not declared)
+        for name in known
+    ]
 
 
 def tagged(cell: Cell, tag: str) -> bool:

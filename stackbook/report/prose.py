@@ -70,17 +70,17 @@ def _attached(source: str, attachments: Mapping[str, Mapping[str, str]]) -> str:
 
 @cache
 def _highlighter() -> tuple[Any, Any]:
-    from pygments.formatters.html import HtmlFormatter
-    from pygments.lexers.python import Python3Lexer
+    from pygments.formatters.html import HtmlFormatter  # type: ignore[import-untyped]
+    from pygments.lexers.python import Python3Lexer  # type: ignore[import-untyped]
 
     return Python3Lexer(), HtmlFormatter(nowrap=True, classprefix="hl-")
 
 
 def code(source: str) -> str:
     """Python source with classes for its colours."""
-    from pygments import highlight
+    from pygments import highlight  # type: ignore[import-untyped]
 
     try:
         return str(highlight(source, *_highlighter()))
-    except Exception:  # a lexer that stumbles must not cost the report
+    except Exception:  # noqa: BLE001 - a lexer that stumbles must not cost the report
         return escape(source)

@@ -30,10 +30,27 @@ def plan(name: str = "vlan204") -> Plan:
         "sandbox",
         (
             _update(option, f"ini-option/compute1{INI}/ovs/bridge_mappings", "value", None, "default:br-ex"),
-            _update(option, "ini-option/controller1/etc/neutron/plugins/ml2/ml2_conf.ini/ml2_type_vlan/network_vlan_ranges", "value", *ranges.values()),
+            _update(
+                option,
+                "ini-option/controller1/etc/neutron/plugins/ml2/ml2_conf.ini/ml2_type_vlan/network_vlan_ranges",
+                "value",
+                *ranges.values(),
+            ),
             _update({"kind": "service", "host": "compute1"}, "service/compute1/neutron-openvswitch-agent", "fresh", False, True),
-            Change("create", network, f"network/{name}", {}, {"physical_network": "default", "segmentation_id": 204, "mtu": None, "shared": True}),
-            Change("create", {"kind": "subnet", "name": f"{name}-v4"}, f"subnet/{name}-v4", {}, {"cidr": "192.0.2.0/24", "dns_nameservers": []}),
+            Change(
+                "create",
+                network,
+                f"network/{name}",
+                {},
+                {"physical_network": "default", "segmentation_id": 204, "mtu": None, "shared": True},
+            ),
+            Change(
+                "create",
+                {"kind": "subnet", "name": f"{name}-v4"},
+                f"subnet/{name}-v4",
+                {},
+                {"cidr": "192.0.2.0/24", "dns_nameservers": []},
+            ),
         ),
         kept=2,
     )
@@ -49,7 +66,15 @@ def mixed() -> Plan:
         (
             _update({"kind": "file", "host": "compute1"}, f"file/compute1{INI}", "content", before, after),
             Change("replace", record, "server/web1", {"status": "ERROR"}, {"status": "ACTIVE"}, id="5f0c", reason="in ERROR"),
-            Change("delete", {"kind": "volume", "name": "old"}, "volume/old", {"size": 10, "type": "lvm"}, {}, reversible=False, id="77aa"),
+            Change(
+                "delete",
+                {"kind": "volume", "name": "old"},
+                "volume/old",
+                {"size": 10, "type": "lvm"},
+                {},
+                reversible=False,
+                id="77aa",
+            ),
         ),
     )
 
@@ -57,14 +82,30 @@ def mixed() -> Plan:
 def survey() -> Survey:
     """Pools, networks and agents, with numbers, ids and gaps."""
     pools = [
-        {"name": f"controller{n}@lvm#lvm", "total_capacity_gb": 100.0 * n, "allocated_capacity_gb": 37 * n, "free_capacity_gb": 63.0 * n, "thin": n > 1}
+        {
+            "name": f"controller{n}@lvm#lvm",
+            "total_capacity_gb": 100.0 * n,
+            "allocated_capacity_gb": 37 * n,
+            "free_capacity_gb": 63.0 * n,
+            "thin": n > 1,
+        }
         for n in (1, 2)
     ]
     networks = [
-        {"name": name, "id": f"0d7e1f6a-5b1c-4c2e-8f7a-{n:012x}", "status": "ACTIVE", "mtu": mtu, "provider_segmentation_id": vlan, "is_shared": bool(vlan)}
+        {
+            "name": name,
+            "id": f"0d7e1f6a-5b1c-4c2e-8f7a-{n:012x}",
+            "status": "ACTIVE",
+            "mtu": mtu,
+            "provider_segmentation_id": vlan,
+            "is_shared": bool(vlan),
+        }
         for n, (name, mtu, vlan) in enumerate([("public", 1500, None), ("vlan203", 1500, 203), ("tenant-a", 1450, 1027)])
     ]
-    agents = [{"host": host, "binary": "neutron-openvswitch-agent", "is_alive": True, "bridge_mappings": None} for host in ("compute1", "compute2")]
+    agents = [
+        {"host": host, "binary": "neutron-openvswitch-agent", "is_alive": True, "bridge_mappings": None}
+        for host in ("compute1", "compute2")
+    ]
     return Survey({"pools": pools, "networks": networks, "agents": agents})
 
 
@@ -114,7 +155,12 @@ def executed(runbook: str, outputs: Sequence[Sequence[Output] | None]) -> Values
 
 def result(shown: Any) -> Output:
     """The output of a cell that ends with `shown`."""
-    return {"output_type": "execute_result", "data": {"text/plain": repr(shown), "text/html": shown._repr_html_()}, "metadata": {}, "execution_count": 1}
+    return {
+        "output_type": "execute_result",
+        "data": {"text/plain": repr(shown), "text/html": shown._repr_html_()},
+        "metadata": {},
+        "execution_count": 1,
+    }
 
 
 def printed(text: str, name: str = "stdout") -> Output:
@@ -125,7 +171,11 @@ def printed(text: str, name: str = "stdout") -> Output:
 def raised(error: Exception) -> Output:
     """An error as IPython writes it into a notebook."""
     name = type(error).__name__
-    trace = error._render_traceback_() if isinstance(error, StackbookError) else ["\x1b[0;31m----\x1b[0m", "Traceback (most recent call last)", f"\x1b[31m{name}\x1b[0m: {error}"]
+    trace = (
+        error._render_traceback_()
+        if isinstance(error, StackbookError)
+        else ["\x1b[0;31m----\x1b[0m", "Traceback (most recent call last)", f"\x1b[31m{name}\x1b[0m: {error}"]
+    )
     return {"output_type": "error", "ename": name, "evalue": str(error), "traceback": trace}
 
 
@@ -154,7 +204,10 @@ def empty(claim: str) -> Output:
 def planned(runs: Path, name: str = "20261123T140501-provider-vlan-3f9c") -> Path:
     """A run that waits for its plan to be approved."""
     found = plan()
-    error = PlanNotApproved(f"plan {found.digest} is not approved", hint=f"read the plan above, then  stackbook run provider-vlan … --approve {found.digest}")
+    error = PlanNotApproved(
+        f"plan {found.digest} is not approved",
+        hint=f"read the plan above, then  stackbook run provider-vlan … --approve {found.digest}",
+    )
     outputs = [[], [], [result(survey())], [empty("nothing in the way")], [], [result(Shown(found))], [raised(error)]]
     return folder(runs, name, {"error": error.record()}, executed("provider-vlan", outputs))
 
@@ -165,7 +218,16 @@ def applied(runs: Path, name: str = "20261123T141200-provider-vlan-8a01") -> Pat
     lines = "".join(f"{change.action:8} {change.address} … done in 0.4 s\n" for change in found)
     done = Outcome("applied", found.digest, len(found), len(found), 3.42, name)
     proofs = [empty("a port binds on every compute host")], [empty("nothing else changed")]
-    outputs = [[], [], [result(survey())], [empty("nothing in the way")], [], [result(Shown(found))], [printed(lines), result(done)], *proofs]
+    outputs = [
+        [],
+        [],
+        [result(survey())],
+        [empty("nothing in the way")],
+        [],
+        [result(Shown(found))],
+        [printed(lines), result(done)],
+        *proofs,
+    ]
     record = {"status": "applied", "done": len(found), "verified": [], "untouched": [], "by": "digest"}
     return folder(runs, name, record, executed("provider-vlan", outputs))
 
@@ -173,9 +235,33 @@ def applied(runs: Path, name: str = "20261123T141200-provider-vlan-8a01") -> Pat
 def failed(runs: Path, name: str = "20261123T143000-provider-vlan-77d0") -> Path:
     """A run that a preflight row and then an unforeseen error ended; its plan has every action."""
     found = mixed()
-    stops = Proof("nothing in the way", [{"check": "Open vSwitch agent on compute2", "found": "does not report", "expected": "alive", "hint": "systemctl status neutron-openvswitch-agent on compute2"}])
-    outputs = [[], [], [result(survey())], [result(stops)], [], [result(Shown(found))], [printed("warning: slow\n", "stderr"), raised(ValueError("no answer within 60 s"))]]
-    record = {"status": "failed", "digest": found.digest, "changes": [{**c.record(), "state": state} for c, state in zip(found, ("done", "failed", "planned"), strict=True)], "done": 1, "error": {"type": "ValueError", "what": "no answer within 60 s", "found": None, "hint": None}}
+    stops = Proof(
+        "nothing in the way",
+        [
+            {
+                "check": "Open vSwitch agent on compute2",
+                "found": "does not report",
+                "expected": "alive",
+                "hint": "systemctl status neutron-openvswitch-agent on compute2",
+            }
+        ],
+    )
+    outputs = [
+        [],
+        [],
+        [result(survey())],
+        [result(stops)],
+        [],
+        [result(Shown(found))],
+        [printed("warning: slow\n", "stderr"), raised(ValueError("no answer within 60 s"))],
+    ]
+    record = {
+        "status": "failed",
+        "digest": found.digest,
+        "changes": [{**c.record(), "state": state} for c, state in zip(found, ("done", "failed", "planned"), strict=True)],
+        "done": 1,
+        "error": {"type": "ValueError", "what": "no answer within 60 s", "found": None, "hint": None},
+    }
     return folder(runs, name, record, executed("provider-vlan", outputs))
 
 
@@ -185,17 +271,52 @@ def hostile(runs: Path) -> Path:
     found = plan(HOSTILE)
     outputs = [
         [],
-        [printed(HOSTILE + "\x1b[31mred\x1b[0m"), {"output_type": "display_data", "data": {"text/html": HOSTILE + '<a href="javascript:alert(1)">x</a><iframe src="//example.org"></iframe><div style="background:url(http://example.org/x)" onclick="x()" class="rp-card rp-good">y</div><link rel=stylesheet href=http://example.org/a.css>'}, "metadata": {}}],
-        [{"output_type": "display_data", "data": {"image/svg+xml": f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="document.title=1"><script>document.title="owned"</script><foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><b onclick="x()">owned</b></body></foreignObject><image href="http://example.org/p.png"/><use href="http://example.org/u.svg#x"/><rect width="9" height="9" fill="#000" style="fill:url(http://example.org/f)"/></svg>'}, "metadata": {}}],
+        [
+            printed(HOSTILE + "\x1b[31mred\x1b[0m"),
+            {
+                "output_type": "display_data",
+                "data": {
+                    "text/html": HOSTILE
+                    + '<a href="javascript:alert(1)">x</a><iframe src="//example.org"></iframe><div style="background:url(http://example.org/x)" onclick="x()" class="rp-card rp-good">y</div><link rel=stylesheet href=http://example.org/a.css>'
+                },
+                "metadata": {},
+            },
+        ],
+        [
+            {
+                "output_type": "display_data",
+                "data": {
+                    "image/svg+xml": f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="document.title=1"><script>document.title="owned"</script><foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><b onclick="x()">owned</b></body></foreignObject><image href="http://example.org/p.png"/><use href="http://example.org/u.svg#x"/><rect width="9" height="9" fill="#000" style="fill:url(http://example.org/f)"/></svg>'
+                },
+                "metadata": {},
+            }
+        ],
         [result(Proof(HOSTILE, [{HOSTILE: HOSTILE, "id": "x" * 2000}]))],
         [{"output_type": "display_data", "data": {"application/javascript": "document.title='owned'"}, "metadata": {}}],
         [result(Shown(found))],
         [raised(PlanNotApproved(HOSTILE, found=[HOSTILE], hint=HOSTILE))],
     ]
     notebook = executed("provider-vlan", outputs)
-    notebook["cells"].insert(1, {"cell_type": "markdown", "metadata": {}, "source": f"## {HOSTILE}\n\n{HOSTILE}\n\n[x](javascript:alert(1)) ![p](http://example.org/x.png)"})
+    notebook["cells"].insert(
+        1,
+        {
+            "cell_type": "markdown",
+            "metadata": {},
+            "source": f"## {HOSTILE}\n\n{HOSTILE}\n\n[x](javascript:alert(1)) ![p](http://example.org/x.png)",
+        },
+    )
     notebook["cells"].append({"cell_type": "raw", "metadata": {"raw_mimetype": "text/html"}, "source": HOSTILE})
-    record = {"site": HOSTILE, "user": HOSTILE, "runbook": HOSTILE, "request_id": HOSTILE, "parameters": {"name": HOSTILE, HOSTILE: 1}, "findings": [{"level": HOSTILE, "subject": HOSTILE, "summary": HOSTILE, "hint": HOSTILE}], "versions": {HOSTILE: HOSTILE}, "status": HOSTILE, "digest": HOSTILE}
+    record = {
+        "site": HOSTILE,
+        "user": HOSTILE,
+        "runbook": HOSTILE,
+        "request_id": HOSTILE,
+        "parameters": {"name": HOSTILE, HOSTILE: 1},
+        "findings": [{"level": HOSTILE, "subject": HOSTILE, "summary": HOSTILE, "hint": HOSTILE}],
+        "versions": {HOSTILE: HOSTILE},
+        "status": HOSTILE,
+        "digest": HOSTILE,
+    }
     return folder(runs, name, record, notebook)
 
 
@@ -204,14 +325,35 @@ def inventory(runs: Path) -> Path:
     import pandas
 
     table = pandas.DataFrame(survey().rows["pools"])
-    frame = {"output_type": "execute_result", "data": {"text/plain": repr(table), "text/html": table._repr_html_()}, "metadata": {}, "execution_count": 1}
-    figure = {"output_type": "display_data", "data": {"image/svg+xml": _figure()}, "metadata": {"image/svg+xml": {"alt": "Used of total capacity by pool"}}}
+    frame = {
+        "output_type": "execute_result",
+        "data": {"text/plain": repr(table), "text/html": table._repr_html_()},
+        "metadata": {},
+        "execution_count": 1,
+    }
+    figure = {
+        "output_type": "display_data",
+        "data": {"image/svg+xml": _figure()},
+        "metadata": {"image/svg+xml": {"alt": "Used of total capacity by pool"}},
+    }
     findings = [
-        {"level": "warning", "subject": "pool controller1@lvm#lvm", "summary": "93 % allocated", "hint": "extend the volume group, or add a pool"},
+        {
+            "level": "warning",
+            "subject": "pool controller1@lvm#lvm",
+            "summary": "93 % allocated",
+            "hint": "extend the volume group, or add a pool",
+        },
         {"level": "info", "subject": "image cirros", "summary": "unused for 90 days", "hint": ""},
     ]
     outputs = [[], [], [result(survey()), figure], [frame]]
-    record = {"runbook": "inventory", "status": "unchanged", "digest": None, "changes": [], "findings": findings, "parameters": {}}
+    record = {
+        "runbook": "inventory",
+        "status": "unchanged",
+        "digest": None,
+        "changes": [],
+        "findings": findings,
+        "parameters": {},
+    }
     return folder(runs, "20261123T120000-inventory-1c2d", record, executed("inventory", outputs))
 
 
