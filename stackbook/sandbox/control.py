@@ -158,7 +158,7 @@ def _plant(home: Path, recipe: Recipe, python: Path, progress: Say) -> None:
     if found.get("planted") or not recipe.seeds:
         return
     command = [str(python), "-m", "openstack_sandbox.seeds", str(home)]
-    variables = {**os.environ, "PYTHONPATH": str(recipe.inside)}
+    variables = processes.environment(home, "seeds", str(recipe.inside))
     run(Job("flavors and an image", command, home / "run" / "seeds.out", variables), progress)
     settings.save(home, settings.load(home) | {"planted": True})
 

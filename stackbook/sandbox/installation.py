@@ -52,7 +52,8 @@ def draft(parent: Path, name: str) -> Iterator[Path]:
 
     What failed stays to be looked into, until the next attempt removes it. The caller holds the lock.
     """
-    for left in parent.glob(f".{name}.*"):
+    for left in parent.glob(".*"):
+        processes.stop(left, patience=0)  # one killed with -9 leaves the commands behind that fill it
         shutil.rmtree(left, ignore_errors=True)
     building = Path(tempfile.mkdtemp(prefix=f".{name}.", dir=parent))
     yield building

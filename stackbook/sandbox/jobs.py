@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import time
 from collections.abc import Callable, Mapping
@@ -88,7 +89,7 @@ def last_lines(log: Path, count: int = 5) -> list[str]:
 
 
 def _begin(job: Job) -> subprocess.Popen[bytes]:
-    with job.log.open("wb") as output:
+    with open(os.open(job.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as output:
         return subprocess.Popen(
             job.command,
             stdin=subprocess.DEVNULL,

@@ -62,6 +62,12 @@ def serve(home):
     frame.wait()
 """
 
+_SEEDS = """
+import pathlib, sys
+with (pathlib.Path(sys.argv[1]) / "data" / "seeds").open("a") as file:
+    file.write("planted\\n")
+"""
+
 
 class Fake(NamedTuple):
     """Two fake projects and the sandbox ``default`` made of them."""
@@ -117,6 +123,7 @@ def _recipe(folder: Path) -> Recipe:
     stevedore.mkdir()
     (stevedore / "__init__.py").touch()
     (stevedore / "_cache.py").write_text("class Cache:\n    def __init__(self, path): pass\n")
+    (package / "seeds.py").write_text(_SEEDS)
     for project in projects:
         (package / f"{project}_service.py").write_text(_SERVICE.replace("@PROJECT@", project))
     lock = folder / "requirements.lock"

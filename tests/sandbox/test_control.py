@@ -174,6 +174,14 @@ def test_a_move_of_ports_that_was_cut_off_is_finished(fake: Fake) -> None:
     assert "moving" not in path.read_text()
 
 
+def test_seeds_are_planted_once(fake: Fake) -> None:
+    """What a new sandbox begins with is made at its first `up` and not again."""
+    for _ in range(2):
+        fake.up()
+        sandbox.down()
+    assert (fake.home / "data" / "seeds").read_text() == "planted\n"
+
+
 def test_two_sandboxes_side_by_side(fake: Fake) -> None:
     """Two sandboxes run at once on different ports with different passwords; stopping one leaves the other."""
     one, two = fake.up(), fake.up("second")
@@ -230,6 +238,19 @@ def test_a_failed_template_is_made_by_the_next_up(fake: Fake, tmp_path: Path, mo
     assert "told to fail" in str(caught.value.found)
     fake.mode("fake_b", "")
     fake.up()
+
+
+def test_what_a_killed_up_left_is_cleared_away(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Half-made folders of a killed `up` are removed by the next one that makes something, and what fills them is ended."""
+    monkeypatch.setenv("STACKBOOK_CACHE", str(tmp_path / "cache"))
+    left = places.private(installation.folder(fake.recipe) / ".template-of-another-version.x1")
+    filling = subprocess.Popen(["sleep", "60"], env={processes.MARK: str(left)})
+    try:
+        fake.up()
+        assert filling.wait(5) == -signal.SIGTERM
+        assert not left.exists()
+    finally:
+        filling.kill()
 
 
 def test_the_template_is_made_once(fake: Fake) -> None:
