@@ -1,32 +1,44 @@
 """Thirty steps that the six real services must pass together, from a project to a live migration.
 
 Each step is a function of a connection as the sandbox's admin; it finds what earlier steps made by name. They run in the
-order of STEPS; `clean` removes whatever a run left behind.
+order of STEPS.
 """
 
 from __future__ import annotations
 
 import hashlib
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
-import openstack
 import pytest
-from openstack.connection import Connection
-from openstack.exceptions import BadRequestException, ForbiddenException, ResourceFailure
+from openstack.exceptions import BadRequestException, ConflictException, ForbiddenException
 
-Step = Callable[[Connection], None]
+from tests.sandbox.smoke_cloud import (
+    PREFIX,
+    WAIT_S,
+    Cloud,
+    as_user,
+    available,
+    boot,
+    ended_in_error,
+    host_of,
+    moved,
+    name,
+    settled,
+    start,
+    the,
+    until,
+    upload,
+)
 
-PREFIX = "smoke"
+Step = Callable[[Cloud], None]
+
 FIXED_IP, MAC = "10.204.0.50", "fa:16:3e:20:40:50"
 DISK = b"smoke test disk".ljust(2 * 1024 * 1024, b"\0") + b"its end".ljust(512, b"\0")
 PARALLEL = 10
-WAIT_S = 120
 
 
-def project_with_user_and_role(cloud: Connection) -> None:
+def project_with_user_and_role(cloud: Cloud) -> None:
     """A project, a user and a role assignment; the user logs in and sees the project."""
     project = cloud.identity.create_project(name=name("project"), domain_id="default")
     user = cloud.identity.create_user(name=name("user"), password="smoke-secret", default_project_id=project.id)
@@ -35,7 +47,7 @@ def project_with_user_and_role(cloud: Connection) -> None:
     assert [one.id for one in as_user(cloud).identity.user_projects(user)] == [project.id]
 
 
-def quotas(cloud: Connection) -> None:
+def quotas(cloud: Cloud) -> None:
     """Quotas of compute, volumes and network are kept as set."""
     project = cloud.identity.find_project(name("project"))
     cloud.compute.update_quota_set(project, instances=2, cores=4, ram=4096)
@@ -46,24 +58,24 @@ def quotas(cloud: Connection) -> None:
     assert cloud.network.get_quota(project.id).networks == 3
 
 
-def tenant_network(cloud: Connection) -> None:
+def tenant_network(cloud: Cloud) -> None:
     """A network and a subnet, of the type that tenants get."""
     network = cloud.network.create_network(name=name("net"))
     cloud.network.create_subnet(name=name("subnet"), network_id=network.id, ip_version=4, cidr="10.204.0.0/24")
     assert network.provider_network_type == "vxlan"
 
 
-def port_with_fixed_ip_and_mac(cloud: Connection) -> None:
+def port_with_fixed_ip_and_mac(cloud: Cloud) -> None:
     """A port with the address and the MAC that were asked for; the same address again is refused."""
     network, subnet = the(cloud.network.find_network, "net"), the(cloud.network.find_subnet, "subnet")
     fixed = [{"subnet_id": subnet.id, "ip_address": FIXED_IP}]
     port = cloud.network.create_port(name=name("port"), network_id=network.id, mac_address=MAC, fixed_ips=fixed)
     assert (port.mac_address, port.fixed_ips[0]["ip_address"]) == (MAC, FIXED_IP)
-    with pytest.raises(openstack.exceptions.ConflictException, match="already allocated"):
+    with pytest.raises(ConflictException, match="already allocated"):
         cloud.network.create_port(network_id=network.id, fixed_ips=fixed)
 
 
-def security_group(cloud: Connection) -> None:
+def security_group(cloud: Cloud) -> None:
     """A security group with a rule, on the port."""
     group = cloud.network.create_security_group(name=name("ssh"))
     rule = {"direction": "ingress", "protocol": "tcp", "port_range_min": 22, "port_range_max": 22}
@@ -72,26 +84,26 @@ def security_group(cloud: Connection) -> None:
     assert port.security_group_ids == [group.id]
 
 
-def flavors(cloud: Connection) -> None:
+def flavors(cloud: Cloud) -> None:
     """Two flavors, one of them larger."""
     cloud.compute.create_flavor(name=name("small"), vcpus=1, ram=256, disk=1)
     cloud.compute.create_flavor(name=name("large"), vcpus=2, ram=512, disk=2)
     assert {flavor.vcpus for flavor in cloud.compute.flavors() if flavor.name.startswith(PREFIX)} == {1, 2}
 
 
-def keypair(cloud: Connection) -> None:
+def keypair(cloud: Cloud) -> None:
     """A keypair from a public key."""
     key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ2VvOCW8Yg2l0SxPpBn6zl1qMdE0w2hQ1sUoJ1V1m5r smoke"
     assert cloud.compute.create_keypair(name=name("key"), public_key=key).fingerprint
 
 
-def image_upload(cloud: Connection) -> None:
+def image_upload(cloud: Cloud) -> None:
     """An image, uploaded and read back byte for byte."""
     image = upload(cloud, "image", DISK)
     assert cloud.image.download_image(image).content == DISK
 
 
-def volume_from_image(cloud: Connection) -> None:
+def volume_from_image(cloud: Cloud) -> None:
     """A volume made from the image, bootable."""
     image = the(cloud.image.find_image, "image")
     volume = cloud.block_storage.create_volume(name=name("root"), size=1, image_id=image.id)
@@ -100,7 +112,7 @@ def volume_from_image(cloud: Connection) -> None:
     assert volume.volume_image_metadata["image_id"] == image.id
 
 
-def volume_holds_the_images_bytes(cloud: Connection) -> None:
+def volume_holds_the_images_bytes(cloud: Cloud) -> None:
     """The volume, made an image again, begins with the first image's bytes."""
     volume = the(cloud.block_storage.find_volume, "root")
     made = cloud.block_storage.upload_volume_to_image(volume, name("copy"), disk_format="raw", container_format="bare")
@@ -112,7 +124,7 @@ def volume_holds_the_images_bytes(cloud: Connection) -> None:
     available(cloud, volume)
 
 
-def server_boots_from_volume_on_port(cloud: Connection) -> None:
+def server_boots_from_volume_on_port(cloud: Cloud) -> None:
     """A server boots from the volume, on the port, to ACTIVE, once neutron has plugged the port."""
     disk = {"uuid": the(cloud.block_storage.find_volume, "root").id, "boot_index": 0, "source_type": "volume"}
     disk |= {"destination_type": "volume", "delete_on_termination": False}
@@ -123,7 +135,7 @@ def server_boots_from_volume_on_port(cloud: Connection) -> None:
     assert (port.status, port.binding_vif_type, port.binding_host_id) == ("ACTIVE", "ovs", server.compute_host)
 
 
-def server_without_physical_network_fails(cloud: Connection) -> None:
+def server_without_physical_network_fails(cloud: Cloud) -> None:
     """A server on a provider network that no host maps ends in ERROR, with the reason in its fault."""
     network = cloud.network.create_network(
         name=name("unmapped"), provider_network_type="flat", provider_physical_network="smokenet"
@@ -134,7 +146,7 @@ def server_without_physical_network_fails(cloud: Connection) -> None:
     assert "Exceeded maximum number of retries" in server.fault["message"]
 
 
-def vlan_network_needs_its_type_driver(cloud: Connection) -> None:
+def vlan_network_needs_its_type_driver(cloud: Cloud) -> None:
     """On a fresh installation VLANs are refused; once configured, VLAN 204 can be made, once."""
     wanted = {"provider_network_type": "vlan", "provider_physical_network": "default", "provider_segmentation_id": 204}
     try:
@@ -145,14 +157,14 @@ def vlan_network_needs_its_type_driver(cloud: Connection) -> None:
         assert network.provider_segmentation_id == 204
 
 
-def no_valid_host(cloud: Connection) -> None:
+def no_valid_host(cloud: Cloud) -> None:
     """A flavor that fits on no host: ERROR, "No valid host was found"."""
     cloud.compute.create_flavor(name=name("huge"), vcpus=1, ram=48 * 1024, disk=1)
     server = ended_in_error(cloud, start(cloud, "huge", "huge", image="image", networks="none"))
     assert "No valid host was found" in server.fault["message"]
 
 
-def quota_refusal(cloud: Connection) -> None:
+def quota_refusal(cloud: Cloud) -> None:
     """The user's fifth core is refused with 403 before anything is made."""
     user = as_user(cloud)
     small, image = the(cloud.compute.find_flavor, "small"), the(cloud.image.find_image, "image")
@@ -164,7 +176,7 @@ def quota_refusal(cloud: Connection) -> None:
     assert not list(user.compute.servers())
 
 
-def instance_actions(cloud: Connection) -> None:
+def instance_actions(cloud: Cloud) -> None:
     """What was done to the server is on record, with its request id and events."""
     server = the(cloud.compute.find_server, "server")
     created = next(iter(cloud.compute.server_actions(server)))
@@ -173,19 +185,19 @@ def instance_actions(cloud: Connection) -> None:
     assert cloud.compute.get_server_action(created, server).events
 
 
-def console_output(cloud: Connection) -> None:
+def console_output(cloud: Cloud) -> None:
     """The console shows the guest's login prompt."""
     server = the(cloud.compute.find_server, "server")
     assert f"{name('server')} login:" in cloud.compute.get_server_console_output(server)["output"]
 
 
-def storage_pools(cloud: Connection) -> None:
+def storage_pools(cloud: Cloud) -> None:
     """The scheduler knows a pool with room in it, in detail."""
     pools = list(cloud.block_storage.backend_pools())
     assert [float(pool.capabilities["free_capacity_gb"]) > 0 for pool in pools] == [True]
 
 
-def attach_and_detach_volume(cloud: Connection) -> None:
+def attach_and_detach_volume(cloud: Cloud) -> None:
     """An empty volume is attached to the running server, and detached again."""
     server = the(cloud.compute.find_server, "server")
     volume = available(cloud, cloud.block_storage.create_volume(name=name("data"), size=1))
@@ -195,7 +207,7 @@ def attach_and_detach_volume(cloud: Connection) -> None:
     available(cloud, volume)
 
 
-def extend_and_snapshot_volume(cloud: Connection) -> None:
+def extend_and_snapshot_volume(cloud: Cloud) -> None:
     """A volume grows; a snapshot of it becomes another volume."""
     volume = the(cloud.block_storage.find_volume, "data")
     cloud.block_storage.extend_volume(volume, 2)
@@ -207,7 +219,7 @@ def extend_and_snapshot_volume(cloud: Connection) -> None:
     assert available(cloud, clone).snapshot_id == snapshot.id
 
 
-def attach_and_detach_interface(cloud: Connection) -> None:
+def attach_and_detach_interface(cloud: Cloud) -> None:
     """A second port is plugged into the running server, and unplugged."""
     server, network = the(cloud.compute.find_server, "server"), the(cloud.network.find_network, "net")
     plugged = cloud.compute.create_server_interface(server, net_id=network.id)
@@ -216,10 +228,10 @@ def attach_and_detach_interface(cloud: Connection) -> None:
     until(lambda: len(list(cloud.compute.server_interfaces(server))) == 1, "one interface is left")
 
 
-def server_actions(cloud: Connection) -> None:
+def server_actions(cloud: Cloud) -> None:
     """Reboot, stop, start, pause, suspend: each ends in the state that it should."""
     compute, server = cloud.compute, the(cloud.compute.find_server, "server")
-    for act, status in (
+    actions: list[tuple[Callable[[], object], str]] = [
         (lambda: compute.reboot_server(server, "SOFT"), "ACTIVE"),
         (lambda: compute.reboot_server(server, "HARD"), "ACTIVE"),
         (lambda: compute.stop_server(server), "SHUTOFF"),
@@ -228,18 +240,19 @@ def server_actions(cloud: Connection) -> None:
         (lambda: compute.unpause_server(server), "ACTIVE"),
         (lambda: compute.suspend_server(server), "SUSPENDED"),
         (lambda: compute.resume_server(server), "ACTIVE"),
-    ):
+    ]
+    for act, status in actions:
         act()
         settled(cloud, server, status)
 
 
-def server_from_image(cloud: Connection) -> None:
+def server_from_image(cloud: Cloud) -> None:
     """A server with its disk on the host, from the image."""
     network = the(cloud.network.find_network, "net")
     boot(cloud, "local", image="image", networks=[{"uuid": network.id}])
 
 
-def server_snapshot(cloud: Connection) -> None:
+def server_snapshot(cloud: Cloud) -> None:
     """Its snapshot is an image with the disk's bytes."""
     server = the(cloud.compute.find_server, "local")
     image = cloud.compute.create_server_image(server, name("shot"), wait=True, timeout=WAIT_S)
@@ -247,7 +260,7 @@ def server_snapshot(cloud: Connection) -> None:
     assert hashlib.sha256(content).digest() == hashlib.sha256(DISK).digest()
 
 
-def rebuild_rescue_shelve(cloud: Connection) -> None:
+def rebuild_rescue_shelve(cloud: Cloud) -> None:
     """Rebuild, rescue and unrescue, shelve and unshelve."""
     compute, server = cloud.compute, the(cloud.compute.find_server, "local")
     compute.rebuild_server(server, image=the(cloud.image.find_image, "shot").id, name=name("local"))
@@ -262,7 +275,7 @@ def rebuild_rescue_shelve(cloud: Connection) -> None:
     settled(cloud, server, "ACTIVE")
 
 
-def resize(cloud: Connection) -> None:
+def resize(cloud: Cloud) -> None:
     """A resize moves the server to the other host; reverted it is back, confirmed it stays."""
     compute, server = cloud.compute, the(cloud.compute.find_server, "local")
     before, large = host_of(cloud, server), the(cloud.compute.find_flavor, "large")
@@ -278,7 +291,7 @@ def resize(cloud: Connection) -> None:
     assert host_of(cloud, server) != before
 
 
-def cold_migration(cloud: Connection) -> None:
+def cold_migration(cloud: Cloud) -> None:
     """A cold migration moves the server, its port and its volume to the other host."""
     server = the(cloud.compute.find_server, "server")
     before = host_of(cloud, server)
@@ -289,7 +302,7 @@ def cold_migration(cloud: Connection) -> None:
     moved(cloud, server, before)
 
 
-def live_migration(cloud: Connection) -> None:
+def live_migration(cloud: Cloud) -> None:
     """A live migration moves the running server back."""
     server = the(cloud.compute.find_server, "server")
     before = host_of(cloud, server)
@@ -299,19 +312,18 @@ def live_migration(cloud: Connection) -> None:
     assert [one.status for one in cloud.compute.server_migrations(server)] == []
 
 
-def parallel_servers(cloud: Connection) -> None:
+def parallel_servers(cloud: Cloud) -> None:
     """Ten servers, asked for at once by ten clients, are all ACTIVE."""
     network = the(cloud.network.find_network, "net")
     cloud.compute.update_quota_set(cloud.identity.find_project("admin"), instances=50, cores=-1, ram=-1)
     with ThreadPoolExecutor(PARALLEL) as clients:
         asked = [
-            clients.submit(boot, cloud, f"parallel{n}", image="image", networks=[{"uuid": network.id}])
-            for n in range(PARALLEL)
+            clients.submit(boot, cloud, f"parallel{n}", image="image", networks=[{"uuid": network.id}]) for n in range(PARALLEL)
         ]
     assert [one.result().status for one in asked] == ["ACTIVE"] * PARALLEL
 
 
-def server_groups_and_aggregates(cloud: Connection) -> None:
+def server_groups_and_aggregates(cloud: Cloud) -> None:
     """Anti-affinity puts two servers on two hosts; a host goes into an aggregate and out again."""
     group = cloud.compute.create_server_group(name=name("apart"), policy="anti-affinity")
     hint = {"scheduler_hints": {"group": group.id}, "image": "image", "networks": "none"}
@@ -322,7 +334,7 @@ def server_groups_and_aggregates(cloud: Connection) -> None:
     cloud.compute.remove_host_from_aggregate(aggregate, "compute2")
 
 
-def usage_and_statistics(cloud: Connection) -> None:
+def usage_and_statistics(cloud: Cloud) -> None:
     """Usage, hypervisors with their uptime, services and agents: all up."""
     project = cloud.identity.find_project("admin")
     assert cloud.compute.get_usage(project).total_vcpus_usage > 0
@@ -333,7 +345,7 @@ def usage_and_statistics(cloud: Connection) -> None:
     assert all(agent.is_alive for agent in cloud.network.agents())
 
 
-def router_trunk_and_qos(cloud: Connection) -> None:
+def router_trunk_and_qos(cloud: Cloud) -> None:
     """A router with an interface, a trunk, a QoS policy with a rule."""
     network = cloud.network
     router = network.create_router(name=name("router"))
@@ -345,7 +357,7 @@ def router_trunk_and_qos(cloud: Connection) -> None:
     assert rule.max_kbps == 1000
 
 
-def delete_servers(cloud: Connection) -> None:
+def delete_servers(cloud: Cloud) -> None:
     """A deleted server is gone, its volume is free again, and placement gives its room back."""
     server = the(cloud.compute.find_server, "server")
     cloud.compute.delete_server(server)
@@ -363,136 +375,3 @@ STEPS: tuple[Step, ...] = (
     cold_migration, live_migration, parallel_servers, server_groups_and_aggregates, usage_and_statistics,
     router_trunk_and_qos, delete_servers,
 )  # fmt: skip
-
-
-def clean(cloud: Connection) -> None:
-    """Remove everything that bears a smoke test's name."""
-    for things, remove in _leftovers(cloud):
-        for thing in things:
-            remove(thing)
-    cloud.compute.revert_quota_set(cloud.identity.find_project("admin"))
-
-
-def _leftovers(cloud: Connection) -> Iterator[tuple[list[Any], Callable[[Any], object]]]:
-    compute, network, storage = cloud.compute, cloud.network, cloud.block_storage
-
-    def delete_server(server: Any) -> None:
-        compute.delete_server(server)
-        compute.wait_for_delete(server, interval=0.5, wait=WAIT_S)
-
-    def delete_router(router: Any) -> None:
-        for port in network.ports(device_id=router.id):
-            network.remove_interface_from_router(router, port_id=port.id)
-        network.delete_router(router)
-
-    def delete_volume_thing(delete: Callable[[Any], object], get: Callable[[Any], Any]) -> Callable[[Any], None]:
-        def deleted(thing: Any) -> None:
-            delete(thing)
-            storage.wait_for_delete(get(thing), interval=0.5, wait=WAIT_S)
-
-        return deleted
-
-    yield ours(compute.servers(all_projects=True)), delete_server
-    yield ours(compute.server_groups()), compute.delete_server_group
-    yield ours(compute.aggregates()), compute.delete_aggregate
-    yield ours(compute.keypairs()), compute.delete_keypair
-    yield ours(compute.flavors()), compute.delete_flavor
-    yield ours(storage.snapshots()), delete_volume_thing(storage.delete_snapshot, lambda one: one)
-    yield ours(storage.volumes()), delete_volume_thing(storage.delete_volume, lambda one: one)
-    yield ours(cloud.image.images()), cloud.image.delete_image
-    yield ours(network.routers()), delete_router
-    yield ours(network.trunks()), network.delete_trunk
-    yield ours(network.ports()), network.delete_port
-    yield ours(network.networks()), network.delete_network
-    yield ours(network.security_groups()), network.delete_security_group
-    yield ours(network.qos_policies()), network.delete_qos_policy
-    yield ours(cloud.identity.users()), cloud.identity.delete_user
-    yield ours(cloud.identity.projects()), cloud.identity.delete_project
-
-
-def ours(things: Any) -> list[Any]:
-    """Those of `things` that bear a smoke test's name."""
-    return [thing for thing in things if (thing.name or "").startswith(PREFIX)]
-
-
-def name(short: str) -> str:
-    """The name that the thing called `short` has in the cloud."""
-    return f"{PREFIX}-{short}"
-
-
-def the(find: Callable[..., Any], short: str) -> Any:
-    """What an earlier step made; raises NotFoundException when it did not."""
-    return find(name(short), ignore_missing=False)
-
-
-def as_user(cloud: Connection) -> Connection:
-    """A connection as the user of `project_with_user_and_role`."""
-    return cloud.connect_as(
-        username=name("user"), password="smoke-secret", project_name=name("project"), project_id=None,
-        user_domain_id="default", project_domain_id="default",
-    )  # fmt: skip
-
-
-def upload(cloud: Connection, short: str, data: bytes) -> Any:
-    """An active raw image with `data`."""
-    image = cloud.image.create_image(name=name(short), disk_format="raw", container_format="bare", data=data)
-    return cloud.image.get_image(image)
-
-
-def start(cloud: Connection, short: str, flavor: str = "small", image: str | None = None, **details: Any) -> Any:
-    """Ask for a server."""
-    if image:
-        details["image_id"] = the(cloud.image.find_image, image).id
-    return cloud.compute.create_server(name=name(short), flavor_id=the(cloud.compute.find_flavor, flavor).id, **details)
-
-
-def boot(cloud: Connection, short: str, **details: Any) -> Any:
-    """Ask for a server, and wait until it is ACTIVE."""
-    server = start(cloud, short, **details)
-    return cloud.compute.wait_for_server(server, interval=0.5, wait=WAIT_S)
-
-
-def ended_in_error(cloud: Connection, server: Any) -> Any:
-    """The server as it is after it failed to boot."""
-    with pytest.raises(ResourceFailure):
-        cloud.compute.wait_for_server(server, interval=0.5, wait=WAIT_S)
-    return cloud.compute.get_server(server)
-
-
-def settled(cloud: Connection, server: Any, status: str, also: Callable[[], bool] = lambda: True) -> Any:
-    """The server, once it has `status`, no task is under way, and `also` is true."""
-
-    def done() -> bool:
-        now = cloud.compute.get_server(server)
-        assert now.status != "ERROR", now.fault
-        return now.status == status and now.task_state is None and also()
-
-    until(done, f"{server.name} is {status}")
-    return cloud.compute.get_server(server)
-
-
-def available(cloud: Connection, volume: Any) -> Any:
-    """The volume, once it is available."""
-    return cloud.block_storage.wait_for_status(volume, "available", interval=0.5, wait=WAIT_S)
-
-
-def host_of(cloud: Connection, server: Any) -> str:
-    """The compute host that the server is on."""
-    return str(cloud.compute.get_server(server).compute_host)
-
-
-def moved(cloud: Connection, server: Any, before: str) -> None:
-    """Check that the server, and with it its port, is no longer on the host `before`."""
-    after = host_of(cloud, server)
-    assert after != before
-    port = next(iter(cloud.network.ports(device_id=server.id)))
-    assert port.binding_host_id == after
-    until(lambda: cloud.network.get_port(port).status == "ACTIVE", "the port is active")
-
-
-def until(done: Callable[[], bool], what: str) -> None:
-    """Wait until `done`; fails after WAIT_S, saying that `what` did not come true."""
-    end = time.monotonic() + WAIT_S
-    while not done():
-        assert time.monotonic() < end, f"after {WAIT_S} s still not so: {what}"
-        time.sleep(0.5)

@@ -21,6 +21,7 @@ from oslo_config import cfg
 from oslo_log import log
 from oslo_serialization import jsonutils
 
+from openstack_sandbox import nova_devices
 from openstack_sandbox.nova_console import console
 from openstack_sandbox.nova_guests import Guest, Guests
 from openstack_sandbox.nova_images import Images
@@ -63,7 +64,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
     def init_host(self, host: str) -> None:
         """Find the guests that an earlier nova-compute left running."""
         super().init_host(host)
-        self.instances = Guests(Path(CONF.sandbox.guests_path))
+        self.instances: Guests = Guests(Path(CONF.sandbox.guests_path))
         self._images = Images(Path(CONF.instances_path) / "_base")
         for guest in self.instances.everyone():
             self.resources.claim(guest.vcpus, guest.memory_mb, guest.disk_gb)
@@ -74,7 +75,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
         resources = super().get_available_resource(nodename)
         if resources:
             resources["uuid"] = identity.read_local_node_uuid()
-            resources["cpu_info"] = jsonutils.dumps(_cpu(self.vcpus))
+            resources["cpu_info"] = jsonutils.dumps(nova_devices.cpu(self.vcpus))
             resources["disk_available_least"] = self.local_gb - self.resources.local_gb_used
         return resources
 
@@ -132,7 +133,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
                  accel_info: Any = None, share_info: Any = None) -> None:  # fmt: skip
         guest = self._guest(instance)
         guest.started = time.time()
-        guest.interfaces |= _interfaces(network_info or [])
+        guest.interfaces |= nova_devices.interfaces(network_info or [])
         self._set(guest, power_state.RUNNING)
 
     def reboot(self, context: Any, instance: Any, network_info: Any, reboot_type: str, block_device_info: Any = None,
@@ -166,14 +167,14 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
     def plug_vifs(self, instance: Any, network_info: Any) -> None:
         guest = self.instances.get(instance.uuid)
         if guest is not None:
-            guest.interfaces |= _interfaces(network_info)
+            guest.interfaces |= nova_devices.interfaces(network_info)
             self.instances.save(guest)
 
     def attach_interface(self, context: Any, instance: Any, image_meta: Any, vif: Any) -> None:
         guest = self._guest(instance)
         if vif["id"] in guest.interfaces:
             raise exception.InterfaceAttachFailed(instance_uuid=instance.uuid)
-        guest.interfaces |= _interfaces([vif])
+        guest.interfaces |= nova_devices.interfaces([vif])
         self.instances.save(guest)
 
     def detach_interface(self, context: Any, instance: Any, vif: Any) -> None:
@@ -185,7 +186,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
     def attach_volume(self, context: Any, connection_info: Any, instance: Any, mountpoint: str, disk_bus: Any = None,
                       device_type: Any = None, encryption: Any = None) -> None:  # fmt: skip
         guest = self._guest(instance)
-        guest.volumes[mountpoint] = _volume_id(connection_info)
+        guest.volumes[mountpoint] = nova_devices.volume_id(connection_info)
         self.instances.save(guest)
 
     def detach_volume(self, context: Any, connection_info: Any, instance: Any, mountpoint: str,
@@ -206,11 +207,9 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
             raise exception.InstanceNotRunning(instance_id=instance.uuid)
         LOG.info("Beginning live snapshot process", instance=instance)
         update_task_state(task_state=task_states.IMAGE_PENDING_UPLOAD)
-        update_task_state(
-            task_state=task_states.IMAGE_UPLOADING, expected_state=task_states.IMAGE_PENDING_UPLOAD
-        )
+        update_task_state(task_state=task_states.IMAGE_UPLOADING, expected_state=task_states.IMAGE_PENDING_UPLOAD)
         base = self.instances[instance.uuid].image
-        self._images.upload(context, image_id, base, _snapshot_metadata(instance))
+        self._images.upload(context, image_id, base, nova_devices.snapshot_metadata(instance))
         LOG.info("Snapshot image upload complete", instance=instance)
 
     def migrate_disk_and_power_off(self, context: Any, instance: Any, dest: str, flavor: Any, network_info: Any,
@@ -256,7 +255,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
         guest = self.instances.get(instance.uuid)
         if guest is None:
             raise exception.InstanceNotFound(instance_id=instance.uuid)
-        return guest  # type: ignore[no-any-return]
+        return guest
 
     def _set(self, guest: Guest, state: int) -> None:
         guest.state = state
@@ -272,7 +271,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
         guest = Guest(
             uuid=instance.uuid, name=instance.name, hostname=instance.hostname, state=power_state.PAUSED,
             vcpus=flavor.vcpus, memory_mb=flavor.memory_mb, disk_gb=flavor.root_gb if image else 0, image=image,
-            interfaces=_interfaces(network_info or []), volumes=_volumes(block_device_info), started=time.time(),
+            interfaces=nova_devices.interfaces(network_info or []), volumes=nova_devices.volumes(block_device_info), started=time.time(),
         )  # fmt: skip
         if guest.uuid not in self.instances:
             self.resources.claim(guest.vcpus, guest.memory_mb, guest.disk_gb)
@@ -294,9 +293,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
         down = {vif["id"] for vif in network_info if vif.get("active", True) is False} if timeout else set()
         events = [("network-vif-plugged", port) for port in down]
         try:
-            with self.virtapi.wait_for_instance_event(
-                instance, events, timeout=timeout, error_callback=_plugging_failed
-            ):
+            with self.virtapi.wait_for_instance_event(instance, events, timeout=timeout, error_callback=_plugging_failed):
                 self.plug_vifs(instance, network_info)
                 if down:
                     # The agent may have been faster than this guest: such an event will not come again.
@@ -317,48 +314,3 @@ def _active_ports(context: Any, instance: Any) -> set[str]:
     client = neutron.get_client(context, admin=True)
     ports = client.list_ports(device_id=instance.uuid, fields=["id", "status"])["ports"]
     return {port["id"] for port in ports if port["status"] == "ACTIVE"}
-
-
-def _interfaces(network_info: Any) -> dict[str, dict[str, object]]:
-    return {
-        vif["id"]: {
-            "mac": vif["address"],
-            "ips": [ip["address"] for ip in vif.fixed_ips()],
-            "network": vif["network"]["id"],
-            "bridge": vif["network"].get("bridge"),
-            "device": vif.get("devname"),
-        }
-        for vif in network_info
-    }
-
-
-def _volumes(block_device_info: Any) -> dict[str, str]:
-    mapping = (block_device_info or {}).get("block_device_mapping") or []
-    return {bdm["mount_device"]: _volume_id(bdm["connection_info"]) for bdm in mapping if bdm.get("mount_device")}
-
-
-def _volume_id(connection_info: Any) -> str:
-    info = connection_info or {}
-    return str(info.get("serial") or (info.get("data") or {}).get("volume_id") or "")
-
-
-def _cpu(vcpus: int) -> dict[str, Any]:
-    topology = {"cells": 1, "sockets": 1, "cores": vcpus, "threads": 1}
-    return {"arch": "x86_64", "model": "Nehalem", "vendor": "Intel", "topology": topology, "features": ["pge", "clflush"]}
-
-
-def _snapshot_metadata(instance: Any) -> dict[str, Any]:
-    image = instance.image_meta
-    properties = {
-        "image_location": "snapshot",
-        "image_state": "available",
-        "owner_id": instance.project_id,
-        "kernel_id": instance.kernel_id,
-        "ramdisk_id": instance.ramdisk_id,
-    }
-    return {
-        "status": "active",
-        "disk_format": (image.disk_format if image.obj_attr_is_set("disk_format") else None) or "raw",
-        "container_format": (image.container_format if image.obj_attr_is_set("container_format") else None) or "bare",
-        "properties": {name: value for name, value in properties.items() if value is not None},
-    }

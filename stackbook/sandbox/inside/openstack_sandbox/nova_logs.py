@@ -38,10 +38,9 @@ def set_up(common: Unit) -> None:
 
 def open_file(unit: Unit) -> None:
     """Open ``<log_dir>/<service>.log`` for `unit`, at the level that its nova.conf asks for."""
+    from nova import version
     from oslo_config import cfg
     from oslo_log import formatters
-
-    from nova import version
 
     path = Path(run_as(unit, lambda: cfg.CONF.log_dir)) / f"{unit.service}.log"
     file = WatchedFileHandler(path, delay=True)

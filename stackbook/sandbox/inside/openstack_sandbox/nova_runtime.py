@@ -88,6 +88,8 @@ def _application(home: Home) -> Any:
     from paste import deploy
 
     policy.reset()
+    policy.init()
+    policy._ENFORCER.load_rules()  # now: requests that come at once would find the rules half loaded
     wsgi_app._setup_service(cfg.CONF.host, "osapi_compute")
     return deploy.loadapp(f"config:{home.etc('nova') / 'api-paste.ini'}", name="osapi_compute")
 

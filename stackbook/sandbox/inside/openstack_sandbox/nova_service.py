@@ -23,10 +23,11 @@ def patch() -> None:
     from nova import monkey_patch
 
     monkey_patch.patch(backend="threading")
-    from openstack_sandbox.patches import config_dirs, nova_executors, nova_options, nova_threads
+    from openstack_sandbox.patches import config_dirs, neutron_transport, nova_executors, nova_options, nova_threads
 
     config_dirs.apply()
     frame.patch_sqlite()
+    neutron_transport.apply()
     nova_threads.apply()
     nova_options.apply()
     nova_executors.apply()
@@ -36,6 +37,8 @@ def configure(home: Home) -> None:
     """Write ``/etc/nova/nova.conf`` of each host, the API's pipeline, and each compute node's identity."""
     frame.write(home.etc("nova") / "nova.conf", nova_conf.controller_conf(home))
     frame.write(home.etc("nova") / "api-paste.ini", (Path(sys.prefix) / "etc/nova/api-paste.ini").read_text())
+    frame.write(home.etc("nova") / "policy.yaml", "# Rules that differ from nova's defaults.\n")
+    (home.etc("nova") / "policy.d").mkdir(exist_ok=True)
     for host in (CONTROLLER, *COMPUTES):
         (home.host(host) / "var" / "lib" / "nova" / "tmp").mkdir(parents=True, exist_ok=True)
     for host in COMPUTES:

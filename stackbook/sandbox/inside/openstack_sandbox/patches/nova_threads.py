@@ -29,7 +29,7 @@ def _follow_into_threads() -> None:
         thread.run = lambda: context.run(run)  # type: ignore[method-assign]
         start(thread)
 
-    threading.Thread.start = start_in_context  # type: ignore[method-assign]
+    threading.Thread.start = start_in_context  # type: ignore[assignment, method-assign]
 
 
 def _follow_into_work(executor: type[Executor]) -> None:
@@ -38,4 +38,4 @@ def _follow_into_work(executor: type[Executor]) -> None:
     def submit_in_context(self: Any, function: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
         return submit(self, copy_context().run, function, *args, **kwargs)
 
-    executor.submit = submit_in_context  # type: ignore[assignment, method-assign]
+    executor.submit = submit_in_context  # type: ignore[method-assign]
