@@ -57,9 +57,8 @@ class Agent:
             try:
                 agent = cls(home, host, path)
                 agent.begin()
-            except (Exception, SystemExit) as error:
-                if not isinstance(error, SystemExit):
-                    logger.exception("%s Agent terminated!", error)
+            except Exception:
+                logger.exception("Agent terminated!")
                 raise
         return agent.stop
 

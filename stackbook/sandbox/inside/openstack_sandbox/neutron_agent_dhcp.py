@@ -94,14 +94,13 @@ class DhcpAgent(Agent):
         self._ready({port["id"]})
 
     def _serve(self, network: Network) -> None:
-        first = network.id not in self._networks
-        known = {port.id for port in self._networks.get(network.id, network).ports}
+        before = self._networks.get(network.id)
+        known = {port.id for port in before.ports} if before else set()
         self._networks[network.id] = network
         served = {subnet.id for subnet in network.subnets if subnet.enable_dhcp}
         own = self._own_port(network, served)
         if served:
-            ports = {port.id for port in network.ports}
-            self._ready((ports if first else ports - known) | own)
+            self._ready({port.id for port in network.ports} - known | own)
 
     def _own_port(self, network: Network, served: set[str]) -> set[str]:
         """The id of this agent's port in `network`, made, changed or removed so that it has an address per subnet."""
@@ -178,4 +177,3 @@ class _Messages:
     def agent_updated(self, context: Any, payload: Any) -> None:
         self._agent.do(lambda: self._agent.log.info("agent_updated by server side %s!", payload))
         self._agent.do(self._agent.synchronize)
-

@@ -10,8 +10,8 @@ from neutron.agent.l3 import agent as l3_agent
 from neutron.conf.agent import agent_extensions_manager
 from neutron.conf.agent import common as agent_options
 from neutron.conf.agent.l3 import config
-from neutron_lib import constants
 from neutron.services.portforwarding.constants import PORT_FORWARDING
+from neutron_lib import constants
 from neutron_lib.agent import topics
 from neutron_lib.callbacks import events, registry
 from oslo_config import cfg
@@ -112,8 +112,7 @@ class L3Agent(Agent):
         if changed:
             self._rpc.update_floatingip_statuses(self.context, router["id"], changed)
 
-
-    def _forwarding_changed(self, _resource: str, _event: str, _trigger: object, _payload: Any) -> None:
+    def _forwarding_changed(self, _resource: str, _event: str, _trigger: object, payload: Any) -> None:
         self.do(lambda: self.update(list(self._routers)))  # which router it is, a new forwarding does not know yet
 
 

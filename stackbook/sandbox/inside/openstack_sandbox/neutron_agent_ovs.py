@@ -104,9 +104,7 @@ class OpenvswitchAgent(Agent):
     def bring_up(self, port_ids: list[str]) -> None:
         """Ask the server for the ports, wire those whose network this host can carry, and report them up."""
         up: list[str] = []
-        reply = self._rpc.get_devices_details_list_and_failed_devices(
-            self.context, port_ids, self._agent_id, self.host
-        )
+        reply = self._rpc.get_devices_details_list_and_failed_devices(self.context, port_ids, self._agent_id, self.host)
         for details in reply["devices"]:
             device = details["device"]
             if "port_id" not in details:
@@ -146,7 +144,9 @@ class OpenvswitchAgent(Agent):
         reply = self._rpc.update_device_list(self.context, up, down, self._agent_id, self.host)
         if reply["failed_devices_up"]:
             self.log.error("Configuration for devices %s failed!", reply["failed_devices_up"])
-        self.log.info("Configuration for devices up %(up)s and devices down %(down)s completed.", {"up": up, "down": down})
+        self.log.info(
+            "Configuration for devices up %(up)s and devices down %(down)s completed.", {"up": up, "down": down}
+        )
 
     def _count(self, ports: dict[str, int], started: float) -> None:
         self.log.info(
@@ -179,7 +179,8 @@ class OpenvswitchAgent(Agent):
     def _check_tunnels(self) -> None:
         if self.conf.AGENT.tunnel_types and not self.conf.OVS.local_ip:
             self.log.error(
-                "Tunneling can't be enabled with invalid local_ip '%s'. IP couldn't be found on this host's interfaces.",
+                "Tunneling can't be enabled with invalid local_ip '%s'. "
+                "IP couldn't be found on this host's interfaces.",
                 self.conf.OVS.local_ip,
             )
             raise SystemExit(1)
@@ -194,7 +195,8 @@ class OpenvswitchAgent(Agent):
             self.log.info("Mapping physical network %(physical_network)s to bridge %(bridge)s", names)
             if not neutron_bridges.exists(self.home, self.host, bridge):
                 self.log.error(
-                    "Bridge %(bridge)s for physical network %(physical_network)s does not exist. Agent terminated!", names
+                    "Bridge %(bridge)s for physical network %(physical_network)s does not exist. Agent terminated!",
+                    names,
                 )
                 raise SystemExit(1)
         return dict(mappings)

@@ -11,11 +11,12 @@ from openstack_sandbox.home import CONTROLLER, HOSTS, Home
 def start(home: Home) -> None:
     """Start the Open vSwitch agents of all hosts, and the controller's l3, dhcp and metadata agents."""
     from neutron.conf.agent import common
+    from oslo_config import cfg
+
     from openstack_sandbox.neutron_agent_dhcp import DhcpAgent
     from openstack_sandbox.neutron_agent_l3 import L3Agent
     from openstack_sandbox.neutron_agent_metadata import MetadataAgent
     from openstack_sandbox.neutron_agent_ovs import OpenvswitchAgent
-    from oslo_config import cfg
 
     common.register_agent_state_opts_helper(cfg.CONF)  # neutron's RPC classes look there for their time-out
     neutron_logs.install()

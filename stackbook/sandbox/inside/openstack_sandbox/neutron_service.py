@@ -8,12 +8,19 @@ from pathlib import Path
 
 from openstack_sandbox import frame, neutron_agent_conf, neutron_bridges, neutron_conf, neutron_ml2_conf
 from openstack_sandbox.home import COMPUTES, CONTROLLER, HOSTS, Home
-from openstack_sandbox.patches import config_dirs, neutron_first_worker, neutron_imports, neutron_object_push, neutron_transport
+from openstack_sandbox.patches import (
+    config_dirs,
+    neutron_cache_driver,
+    neutron_first_worker,
+    neutron_imports,
+    neutron_object_push,
+    neutron_transport,
+)
 
 PROJECT = "neutron"
 ML2 = "neutron/plugins/ml2"
 NO_POLICY = "# Rules that differ from the defaults of neutron.\n"
-"""oslo.policy looks for the file, and for the folder ``policy.d``, in ten places at each check where they are absent."""
+"""Where the file or the folder ``policy.d`` is absent, oslo.policy looks for it in ten places at each check."""
 TUNNEL_IPS = {"controller1": "10.0.0.11", "compute1": "10.0.0.31", "compute2": "10.0.0.32"}
 """Each host's ``local_ip``, with the numbers of the official installation guide."""
 
@@ -63,6 +70,7 @@ def serve(home: Home) -> None:
     adopt(home)
     from openstack_sandbox import neutron_agents, neutron_server
 
+    neutron_cache_driver.apply()
     neutron_object_push.apply()
     neutron_server.start(home)
     neutron_agents.start(home)

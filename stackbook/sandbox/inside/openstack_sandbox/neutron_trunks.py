@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from openstack_sandbox.neutron_agent_ovs import OpenvswitchAgent
 
 
-
 class Trunks:
     """The trunks whose parent ports are plugged on one agent's host."""
 
