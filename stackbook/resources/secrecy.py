@@ -12,9 +12,12 @@ TELLING = re.compile(r"pass(word|wd|phrase)?(?![a-z])|secret|token|credential|ap
 MASK = "(not shown)"
 
 
+TIMES = re.compile(r"(_at|_time|_expires|_date)$", re.IGNORECASE)
+
+
 def telling(name: str) -> bool:
-    """Whether a key's name says that its value is a secret."""
-    return bool(TELLING.search(name))
+    """Whether a key's name says that its value is a secret; a time about one is none."""
+    return bool(TELLING.search(name)) and not TIMES.search(name)
 
 
 def masked(values: Mapping[str, Any]) -> dict[str, Any]:
