@@ -93,7 +93,7 @@ def told_by_cloud(error: Exception, address: str) -> StackbookError | None:
     return CloudFailed(f"{address}: the cloud {what}", found=found, hint=hint)
 
 
-_REFUSALS = {
+_REFUSALS: dict[int | None, str] = {
     400: "does not accept the request",
     403: "does not permit it",
     404: "does not find it",

@@ -24,7 +24,7 @@ _HOMES = {
     "User": "identity",
     "Volume": "volume",
 }
-__all__ = sorted(_HOMES)
+__all__ = sorted(_HOMES)  # noqa: PLE0605 - it is a list
 
 
 def load() -> None:

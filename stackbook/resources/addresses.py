@@ -16,7 +16,9 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 def mac(text: str) -> str:
     """``FA-16-3E-0A-0B-0C``, ``fa16.3e0a.0b0c`` or with colons, as ``fa:16:3e:0a:0b:0c``; BadInput for anything else."""
     digits = re.sub(r"[:.-]", "", str(text).strip().lower())
-    grouped = re.fullmatch(r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}", str(text).strip().lower())
+    grouped = re.fullmatch(
+        r"([0-9a-f]{2}[:-]){5}[0-9a-f]{2}|([0-9a-f]{4}\.){2}[0-9a-f]{4}|[0-9a-f]{12}", str(text).strip().lower()
+    )
     if not grouped:
         raise BadInput(f"MAC address {text!r} is not one", hint="write it as fa:16:3e:0a:0b:0c")
     if int(digits[:2], 16) & 1 or not int(digits, 16):

@@ -60,7 +60,9 @@ class Flavor(Resource):
 
     def create(self, site: Site, change: Change) -> Values:
         """Make the flavor, then its extra specs."""
-        about = {"is_public" if name == "public" else name: value for name, value in change.after.items() if name != "extra_specs"}
+        about = {
+            "is_public" if name == "public" else name: value for name, value in change.after.items() if name != "extra_specs"
+        }
         made = site.conn.compute.create_flavor(name=self.name, **about)
         self._specify(site, made, change)
         return {"id": made.id}

@@ -105,8 +105,12 @@ class Image(Resource):
         id = begun.id if begun is not None and self._unfinished(_get(site, begun.id)) else self._describe(site, change.after)
         if self.file is not None:
             with disk_files.Upload(self.file) as stream:
-                site.conn.image.put(f"/images/{id}/file", data=stream, headers={"Content-Type": "application/octet-stream"}, **RAISE)
-            done = settled(lambda: _get(site, id), lambda image: "" if image["status"] == "active" else image["status"], what=self.address)
+                site.conn.image.put(
+                    f"/images/{id}/file", data=stream, headers={"Content-Type": "application/octet-stream"}, **RAISE
+                )
+            done = settled(
+                lambda: _get(site, id), lambda image: "" if image["status"] == "active" else image["status"], what=self.address
+            )
             self._confirm(site, id, done or {})
         return {"id": id}
 
@@ -145,7 +149,9 @@ class Image(Resource):
         algorithm, found = image.get("os_hash_algo"), image.get("os_hash_value")
         if algorithm and found and found != disk_files.digest(self.address, str(self.file), algorithm):
             site.conn.image.delete_image(id, ignore_missing=True)
-            raise CloudFailed(f"{self.address}: what arrived is not what {self.file} holds; it was removed again", hint="upload again")
+            raise CloudFailed(
+                f"{self.address}: what arrived is not what {self.file} holds; it was removed again", hint="upload again"
+            )
 
     def _values(self, image: Mapping[str, Any]) -> Values:
         values = {name: image.get(name) for name in PLAIN}

@@ -115,7 +115,7 @@ def _pages(proxy: Any, path: str, key: str, newest: str | None = None) -> Iterat
         following = _next(answer, key)
         if not following or not answer.get(key):
             return
-        path = _relative(proxy, following)
+        path = _relative(following)
 
 
 def _answer(proxy: Any, path: str, version: str | None = None) -> Row:
@@ -141,7 +141,7 @@ def _next(answer: Row, key: str) -> str | None:
     return str(following) if following else None
 
 
-def _relative(proxy: Any, link: str) -> str:
+def _relative(link: str) -> str:
     """Only the query of the next page: behind a proxy, services name themselves by addresses that lead nowhere."""
     path, _, query = link.partition("?")
     listing = path.rstrip("/").rsplit("/", 2)
@@ -177,7 +177,11 @@ def _usage(conn: Connection, id: str) -> Row:
     usage: Row = {}
     for theirs, ours in names.items():
         if theirs in stock:
-            usage |= {ours: stock[theirs]["total"], f"{ours}_used": used.get(theirs, 0), f"{ours}_reserved": stock[theirs]["reserved"]}
+            usage |= {
+                ours: stock[theirs]["total"],
+                f"{ours}_used": used.get(theirs, 0),
+                f"{ours}_reserved": stock[theirs]["reserved"],
+            }
             usage[f"{ours}_allocation_ratio"] = stock[theirs]["allocation_ratio"]
     return usage
 

@@ -115,9 +115,10 @@ def planned(me: Resource, kind: str, name: str, others: Sequence[Resource]) -> R
 def project_id(site: Site, project: str | None) -> str | None:
     """The id of the project with this name or id; the one signed in to for None; None when there is no such project."""
     if project is None:
-        return site.conn.current_project_id
+        own_id: str | None = site.conn.current_project_id
+        return own_id
     found = find_project(site, project)
-    return found.id if found is not None else None
+    return str(found.id) if found is not None else None
 
 
 def find_project(site: Site, ref: str, domain: str | None = None) -> Found | None:
@@ -186,6 +187,18 @@ def find_security_group(site: Site, address: str, ref: str, project: str | None)
     network = site.conn.network
     found = named(ref, lambda name: network.security_groups(name=name, project_id=project), network.get_security_group)
     return meant(address, "security-group", ref, found, project)
+
+
+def require_security_groups(
+    me: Resource, site: Site, refs: Iterable[str], others: Sequence[Resource], project: str | None
+) -> None:
+    """Refuse references to security groups that neither exist for `project` nor are planned before `me`."""
+
+    def names() -> Iterable[str]:
+        return (item.name for item in site.conn.network.security_groups(project_id=project))
+
+    for ref in refs:
+        require(me, "security-group", ref, find_security_group(site, me.address, ref, project), others, names)
 
 
 def find_port(site: Site, address: str, ref: str, project: str | None) -> Found | None:

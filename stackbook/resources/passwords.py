@@ -28,7 +28,9 @@ def check_source(address: str, source: str) -> None:
     """Refuse an unset variable and a file that is missing, empty, or open to others."""
     kind, _, name = source.partition(":")
     if kind == "env" and not os.environ.get(name):
-        raise BadInput(f"{address}: the variable {name} is not set", hint=f"set it where the run starts: read -rs {name}; export {name}")
+        raise BadInput(
+            f"{address}: the variable {name} is not set", hint=f"set it where the run starts: read -rs {name}; export {name}"
+        )
     if kind == "file":
         path = Path(name).expanduser()
         if not path.is_file() or not _first_line(path):

@@ -85,10 +85,7 @@ class Port(Resource):
         port_checks.addresses_fit(self, subnets)
         port_checks.unique_in_plan(self, others)
         port_checks.free(self, site, network, actual)
-        for group in self.security_groups or ():
-            found = lookup.find_security_group(site, self.address, group, project)
-            names = site.conn.network.security_groups
-            lookup.require(self, "security-group", group, found, others, lambda: (g.name for g in names(project_id=project)))
+        lookup.require_security_groups(self, site, self.security_groups or (), others, project)
         self._check_server(site, actual, others, project)
 
     def create(self, site: Site, change: Change) -> Values:
@@ -154,7 +151,9 @@ class Port(Resource):
         held = [item["subnet_id"] for item in found.fixed_ips]
         if not held or self.subnet in held:
             return self.subnet if held else None
-        names = [subnet.name or subnet.id for subnet in site.conn.network.subnets(network_id=found.network_id) if subnet.id in held]
+        names = [
+            subnet.name or subnet.id for subnet in site.conn.network.subnets(network_id=found.network_id) if subnet.id in held
+        ]
         return self.subnet if self.subnet in names else next(iter(names), None)
 
     def _groups(self, site: Site, found: Any) -> list[str]:

@@ -65,7 +65,9 @@ def unique_in_plan(port: Port, others: Sequence[Resource]) -> None:
         if port.mac_address and port.mac_address == other.mac_address:
             shared = {*shared, port.mac_address}
         if shared:
-            raise Refused(f"{port.address}: {', '.join(sorted(shared))} is asked for by {other.address} too", hint="give one another")
+            raise Refused(
+                f"{port.address}: {', '.join(sorted(shared))} is asked for by {other.address} too", hint="give one another"
+            )
 
 
 def free(port: Port, site: Site, network: Any, actual: Actual | None) -> None:
@@ -76,7 +78,9 @@ def free(port: Port, site: Site, network: Any, actual: Actual | None) -> None:
         _refuse(port, site, f"MAC {port.mac_address}", taken)
         if actual is not None and actual.values.get("server"):
             hint = "detach it first, or leave its MAC as it is"
-            raise Refused(f"{port.address}: its MAC can't change while attached", found=f"server {actual.values['server']}", hint=hint)
+            raise Refused(
+                f"{port.address}: its MAC can't change while attached", found=f"server {actual.values['server']}", hint=hint
+            )
     if network is None:
         return
     held = {*(actual.values.get("fixed_ips") or ()), actual.values.get("ip_address")} if actual else set()

@@ -76,8 +76,12 @@ class Quota(Resource):
             return
         lowered = {name: limit for name, limit in self.values.items() if limit != UNLIMITED and _less(limit, actual.values[name])}
         used = usage(site, str(actual.id)) if lowered else {}
-        if over := [f"{name}: {used[name]} in use, wanted {limit}" for name, limit in lowered.items() if used.get(name, 0) > limit]:
-            raise Refused(f"{self.address}: more is in use than the quota would allow", found=over, hint="ask for at least that much")
+        if over := [
+            f"{name}: {used[name]} in use, wanted {limit}" for name, limit in lowered.items() if used.get(name, 0) > limit
+        ]:
+            raise Refused(
+                f"{self.address}: more is in use than the quota would allow", found=over, hint="ask for at least that much"
+            )
 
     def create(self, site: Site, change: Change) -> Values:
         """Set the limits."""
@@ -107,7 +111,9 @@ class Quota(Resource):
         if _part(asked, COMPUTE):
             limits |= _numbers(_answer(site.conn.compute, f"/os-quota-sets/{id}{'/defaults' * defaults}", "quota_set"), COMPUTE)
         if _part(asked, STORAGE):
-            limits |= _numbers(_answer(site.conn.block_storage, f"/os-quota-sets/{id}{'/defaults' * defaults}", "quota_set"), STORAGE)
+            limits |= _numbers(
+                _answer(site.conn.block_storage, f"/os-quota-sets/{id}{'/defaults' * defaults}", "quota_set"), STORAGE
+            )
         if _part(asked, tuple(NETWORK)):
             found = _answer(site.conn.network, f"/quotas/{id}{'/default' * defaults}", "quota")
             limits |= {ours: found.get(theirs) for ours, theirs in NETWORK.items()}

@@ -49,7 +49,11 @@ class Router(Resource):
             return None
         values: Values = {ours: getattr(found, theirs) for ours, theirs in API.items()}
         out = found.external_gateway_info or {}
-        values |= {"routes": list(found.routes or ()), "snat": out.get("enable_snat"), "external_network": self._outside(site, out)}
+        values |= {
+            "routes": list(found.routes or ()),
+            "snat": out.get("enable_snat"),
+            "external_network": self._outside(site, out),
+        }
         return Actual(found.id, {**values, "subnets": list(self._joined(site, found))})
 
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
@@ -61,7 +65,9 @@ class Router(Resource):
             external = [item.name for item in network.networks(is_router_external=True)]
             lookup.require(self, "network", str(self.external_network), found, others, lambda: external)
             if found is not None and not found.is_router_external:
-                raise Refused(f"{self.address}: network {found.name!r} ({found.id}) is not external", found=external, hint="use one that is")
+                raise Refused(
+                    f"{self.address}: network {found.name!r} ({found.id}) is not external", found=external, hint="use one that is"
+                )
         for ref in self.subnets or ():
             subnet = self._subnet(site, ref, project)
             lookup.require(self, "subnet", ref.split("/")[-1], subnet, others, lambda: (item.name for item in network.subnets()))
@@ -197,7 +203,9 @@ class FloatingIP(Resource):
             return None
         outside = lookup.existing(site.conn.network.get_network, found.floating_network_id)
         name = self.external_network if self.external_network == found.floating_network_id else getattr(outside, "name", None)
-        return Actual(found.id, {"external_network": name, "ip_address": found.floating_ip_address, "description": found.description})
+        return Actual(
+            found.id, {"external_network": name, "ip_address": found.floating_ip_address, "description": found.description}
+        )
 
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse an unknown port, a network that is not external, and an address that leads elsewhere."""

@@ -18,7 +18,9 @@ FORM = re.compile(
     r"(?:\s+(?P<low>\d+)(?:\s*[-:]\s*(?P<high>\d+))?)?(?:\s+(?:from|to)\s+(?P<remote>.+))?",
     re.IGNORECASE,
 )
-EXAMPLE = "write it as: ingress tcp 22 from 10.0.0.0/8, ingress udp 5000-5010, ingress icmp, ingress tcp 80 from group web, egress"
+EXAMPLE = (
+    "write it as: ingress tcp 22 from 10.0.0.0/8, ingress udp 5000-5010, ingress icmp, ingress tcp 80 from group web, egress"
+)
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Rule:
         cidr = _cidr(remote) if remote and group is None else None
         version = (found["version"] or _version(cidr, found["protocol"])).lower()
         low, high = (int(found[end]) if found[end] else None for end in ("low", "high"))
-        return cls(found["direction"].lower(), version, _protocol(found["protocol"]), low, high, cidr, group)._checked(str(text))
+        return cls(found["direction"].lower(), version, _protocol(found["protocol"]), low, high, cidr, group).checked(str(text))
 
     @classmethod
     def found(cls, rule: Mapping[str, Any], names: Mapping[str, str]) -> Self:
@@ -60,7 +62,7 @@ class Rule:
         cidr = addresses.cidr(_with_length(prefix)) if prefix else None
         low, high = rule.get("port_range_min"), rule.get("port_range_max")
         about = (str(rule["direction"]), str(rule["ethertype"]).lower(), _protocol(rule.get("protocol")), low, high, cidr)
-        return cls(*about, names.get(group, group) if group else None)._normal()
+        return cls(*about, names.get(group, group) if group else None).normal()
 
     def body(self, group_id: str | None) -> dict[str, Any]:
         """The arguments of openstacksdk that make this rule."""
@@ -69,7 +71,11 @@ class Rule:
         return {**about, **ports, "remote_ip_prefix": self.cidr, "remote_group_id": group_id}
 
     def __str__(self) -> str:
-        words = [self.direction, self.version if self.version == "ipv6" else "", self.protocol or ("any" if self.low is not None else "")]
+        words = [
+            self.direction,
+            self.version if self.version == "ipv6" else "",
+            self.protocol or ("any" if self.low is not None else ""),
+        ]
         if self.low is not None:
             words.append(str(self.low) if self.high in (None, self.low) and not self._icmp else self._span())
         if self.cidr or self.group:
@@ -83,16 +89,18 @@ class Rule:
     def _span(self) -> str:
         return str(self.low) if self.high is None else f"{self.low}-{self.high}"
 
-    def _checked(self, text: str) -> Self:
+    def checked(self, text: str) -> Self:
+        """The rule in its normal form; BadInput, quoting `text`, for ports and addresses that make no sense."""
         if self.low is not None and self.protocol in ("", "any"):
             raise BadInput(f"security group rule {text!r}: ports need a protocol", hint=EXAMPLE)
         if self.low is not None and not self._icmp and not 0 <= self.low <= (self.high or self.low) <= 65535:
             raise BadInput(f"security group rule {text!r}: ports run upwards from 0 to 65535", hint=EXAMPLE)
         if self.cidr and addresses.parsed_cidr(self.cidr).version != int(self.version[-1]):
             raise BadInput(f"security group rule {text!r}: {self.cidr} is not {self.version}", hint=EXAMPLE)
-        return self._normal()
+        return self.normal()
 
-    def _normal(self) -> Self:
+    def normal(self) -> Self:
+        """The rule as neutron would say it: everywhere is no address, one port is a range of one."""
         cidr = None if self.cidr in EVERYWHERE else self.cidr
         high = self.low if self.high is None and not self._icmp else self.high
         protocol = "ipv6-icmp" if self.protocol == "icmp" and self.version == "ipv6" else self.protocol

@@ -52,10 +52,7 @@ class SecurityGroup(Resource):
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse rules that refer to an unknown security group."""
         project = lookup.require_project(self, site, self.project, others)
-        for name in self._remotes(self.rules or ()):
-            found = lookup.find_security_group(site, self.address, name, project)
-            groups = site.conn.network.security_groups
-            lookup.require(self, "security-group", name, found, others, lambda: (g.name for g in groups(project_id=project)))
+        lookup.require_security_groups(self, site, self._remotes(self.rules or ()), others, project)
 
     def create(self, site: Site, change: Change) -> Values:
         """Make the group, then its rules."""

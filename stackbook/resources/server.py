@@ -26,7 +26,9 @@ class Server(Resource):
 
     kind: ClassVar[str] = "server"
     identity: ClassVar[tuple[str, ...]] = ("project", "name")
-    fixed: ClassVar[frozenset[str]] = frozenset({"image", "volume", "networks", "key_name", "availability_zone", "security_groups"})
+    fixed: ClassVar[frozenset[str]] = frozenset(
+        {"image", "volume", "networks", "key_name", "availability_zone", "security_groups"}
+    )
     hidden: ClassVar[frozenset[str]] = frozenset({"user_data_from"})
 
     name: str
@@ -57,7 +59,9 @@ class Server(Resource):
 
     def __post_init__(self) -> None:
         if self.volume is not None and self.image is not None:
-            raise BadInput(f"{self.address}: volume and image exclude each other", hint="make the volume from the image: Volume(…, image=…)")
+            raise BadInput(
+                f"{self.address}: volume and image exclude each other", hint="make the volume from the image: Volume(…, image=…)"
+            )
         if self.user_data_from is not None and not self.user_data_from.startswith("file:"):
             raise BadInput(f"{self.address}: user_data_from names where the data is read from", hint="file:PATH")
         if self.volume is not None and self.delete_on_termination is None:
@@ -186,4 +190,6 @@ class Server(Resource):
         found = settled(lambda: lookup.existing(site.conn.compute.get_server, id), busy, what=self.address, limit=LIMIT)
         if found is None or found.status == "ERROR":
             fault = server_state.broken(found) if found is not None else "it is gone"
-            raise CloudFailed(f"{self.address}: did not come to be ACTIVE", found=[fault, f"server {id}"], hint=f"stackbook trace {id}")
+            raise CloudFailed(
+                f"{self.address}: did not come to be ACTIVE", found=[fault, f"server {id}"], hint=f"stackbook trace {id}"
+            )

@@ -27,7 +27,9 @@ def references(server: Server, site: Site, others: Sequence[Resource], project: 
     _network_references(server, site, others, project)
     if server.key_name is not None:
         key = lookup.existing(site.conn.compute.get_keypair, server.key_name)
-        lookup.require(server, "keypair", server.key_name, key, others, lambda: (item.name for item in site.conn.compute.keypairs()))
+        lookup.require(
+            server, "keypair", server.key_name, key, others, lambda: (item.name for item in site.conn.compute.keypairs())
+        )
     if server.availability_zone is not None:
         zones = [zone.name for zone in site.conn.compute.availability_zones()]
         if server.availability_zone.split(":")[0] not in zones:
@@ -68,10 +70,7 @@ def _network_references(server: Server, site: Site, others: Sequence[Resource], 
     for ref in server.networks or ():
         found = lookup.find_network(site, server.address, ref, project)
         lookup.require(server, "network", ref, found, others, lambda: (item.name for item in network.networks()))
-    for ref in server.security_groups or ():
-        group = lookup.find_security_group(site, server.address, ref, project)
-        groups = network.security_groups
-        lookup.require(server, "security-group", ref, group, others, lambda: (item.name for item in groups(project_id=project)))
+    lookup.require_security_groups(server, site, server.security_groups or (), others, project)
 
 
 def _ports_free(server: Server, site: Site, project: str | None) -> None:
@@ -79,7 +78,9 @@ def _ports_free(server: Server, site: Site, project: str | None) -> None:
         port = lookup.find_port(site, server.address, ref, project)
         if port is not None and port.device_id:
             told = f"port {port.name!r} ({port.id}), {lookup.device(site, port)}"
-            raise Refused(f"{server.address}: port {ref!r} is attached already", found=told, hint="detach it first, or use another")
+            raise Refused(
+                f"{server.address}: port {ref!r} is attached already", found=told, hint="detach it first, or use another"
+            )
 
 
 def _volume_boots(server: Server, site: Site, others: Sequence[Resource], project: str | None) -> None:
@@ -95,7 +96,11 @@ def _volume_boots(server: Server, site: Site, others: Sequence[Resource], projec
     if volume.status not in FREE and lookup.planned(server, "volume", ref, others) is None:
         raise Refused(f"{server.address}: volume {ref!r} can't be attached", found=told)
     if not volume.is_bootable and volume.status not in FREE[1:] and not _made_bootable(server, ref, others):
-        raise Refused(f"{server.address}: volume {ref!r} is not bootable", found=told, hint="Volume(…, bootable=True), or make it from an image")
+        raise Refused(
+            f"{server.address}: volume {ref!r} is not bootable",
+            found=told,
+            hint="Volume(…, bootable=True), or make it from an image",
+        )
 
 
 def _made_bootable(server: Server, ref: str, others: Sequence[Resource]) -> bool:
@@ -114,7 +119,9 @@ def _image_fits(server: Server, site: Site, others: Sequence[Resource], project:
     needed = max(image.min_disk or 0, -(-(image.virtual_size or 0) // (1 << 30)))
     if 0 < flavor.disk < needed:
         told = f"flavor {flavor.name!r} has {flavor.disk} GiB, image {image.name!r} ({image.id}) needs {needed} GiB"
-        raise Refused(f"{server.address}: too small a disk for the image", found=told, hint="choose a larger flavor, or boot from a volume")
+        raise Refused(
+            f"{server.address}: too small a disk for the image", found=told, hint="choose a larger flavor, or boot from a volume"
+        )
 
 
 def _quota_holds(server: Server, site: Site, others: Sequence[Resource], project: str | None) -> None:

@@ -44,7 +44,7 @@ def values(server: Server, site: Site, found: Any) -> Values:
         "networks": _networks(server, site, found),
         "key_name": found.key_name,
         "availability_zone": _zone(server, found),
-        "security_groups": _groups(server, found),
+        "security_groups": _groups(found),
         "metadata": secrecy.masked(found.metadata or {}),
         "description": found.description or "",
         "delete_on_termination": bool(root.delete_on_termination) if root is not None else None,
@@ -78,7 +78,9 @@ def let_go(site: Site, volumes: Iterable[str], what: str) -> None:
     for id in volumes:
         settled(
             lambda id=id: lookup.existing(site.conn.block_storage.get_volume, id),  # type: ignore[misc]
-            lambda volume: f"volume {volume.status}" if volume.status in ("detaching", "deleting", "reserved", "attaching") else "",
+            lambda volume: (
+                f"volume {volume.status}" if volume.status in ("detaching", "deleting", "reserved", "attaching") else ""
+            ),
             what=what,
             limit=60,
         )
@@ -146,5 +148,5 @@ def _zone(server: Server, found: Any) -> str | None:
     return wanted if ":" in wanted and wanted.split(":")[0] == found.availability_zone else found.availability_zone
 
 
-def _groups(server: Server, found: Any) -> list[str]:
+def _groups(found: Any) -> list[str]:
     return sorted({str(group.get("name")) for group in found.security_groups or ()})

@@ -62,7 +62,11 @@ class Subnet(Resource):
             normal["cidr"] = addresses.cidr(self.cidr)
         if self.gateway_ip is not None:
             normal["gateway_ip"] = _gateway(self.gateway_ip)
-        for name, form in (("allocation_pools", addresses.pool), ("dns_nameservers", addresses.ip), ("host_routes", addresses.route)):
+        for name, form in (
+            ("allocation_pools", addresses.pool),
+            ("dns_nameservers", addresses.ip),
+            ("host_routes", addresses.route),
+        ):
             if (listed := getattr(self, name)) is not None:
                 normal[name] = [form(item) for item in listed]
         lookup.put(self, **normal)

@@ -234,7 +234,9 @@ class Volume(Resource):
             limit = answer.json()["quota_set"][name]
             if 0 <= limit["limit"] < limit["in_use"] + limit["reserved"] + more:
                 told = f"{limit['in_use'] + limit['reserved']} of {limit['limit']} in use, the plan needs {more} more"
-                raise Refused(f"{self.address}: the project's quota of {name} is too small", found=told, hint="raise it with Quota")
+                raise Refused(
+                    f"{self.address}: the project's quota of {name} is too small", found=told, hint="raise it with Quota"
+                )
 
     def _wait(self, site: Site, id: str) -> None:
         found = settled(lambda: lookup.existing(site.conn.block_storage.get_volume, id), _state, what=self.address, limit=3600)

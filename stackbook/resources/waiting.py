@@ -43,7 +43,9 @@ class Ticker:
             print(flush=True)
 
 
-def settled(poll: Callable[[], T | None], busy: Callable[[T], str], *, what: str, limit: float = 600, own_line: bool = False) -> T | None:
+def settled(
+    poll: Callable[[], T | None], busy: Callable[[T], str], *, what: str, limit: float = 600, own_line: bool = False
+) -> T | None:
     """Ask until the thing is gone (None) or `busy` has nothing to say about it; `busy` tells the state while it lasts.
 
     Raises CloudFailed after `limit` seconds.
