@@ -55,6 +55,8 @@ def up(name: str = "default", progress: Say = print, recipe: Recipe = REAL) -> S
     places.private(places.homes())
     with _held(home, progress):
         python = installation.ensure(recipe, progress)
+        if not (home / "sandbox.json").exists():
+            processes.stop(home)  # whoever removed the folder by hand left its processes running
         processes.record_lost(home, recipe.projects)
         _settle_settings(home, recipe, progress)
         if not settings.load(home).get("filled"):
@@ -72,7 +74,9 @@ def up(name: str = "default", progress: Say = print, recipe: Recipe = REAL) -> S
 
 def down(name: str = "default", progress: Say = print) -> None:
     """Stop every process of the sandbox `name`; its state stays for the next `up`."""
-    home = places.existing(name)
+    home = places.home(name)
+    if not processes.members(home):  # of a folder removed by hand, there may still be some
+        places.existing(name)
     with _held(home, progress):
         processes.stop(home)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -312,6 +313,21 @@ def test_reset_removes_all_of_one_sandbox(fake: Fake) -> None:
     assert processes.members(fake.home) == []
     assert not [path for path in places.homes().iterdir() if "gone" in path.name]
     fake.up()
+
+
+@pytest.mark.parametrize("verb", ["up", "down"])
+def test_a_folder_removed_by_hand(fake: Fake, verb: str) -> None:
+    """After someone removed the folder of a running sandbox, `down` ends its processes, and `up` makes a new one."""
+    fake.up()
+    before = {one.pid for one in processes.members(fake.home)}
+    shutil.rmtree(fake.home)
+    if verb == "up":
+        fake.up()
+        assert len(processes.members(fake.home)) == 2
+    else:
+        sandbox.down()
+        assert processes.members(fake.home) == []
+    assert before.isdisjoint(one.pid for one in processes.members(fake.home))
 
 
 def test_other_versions_are_refused(fake: Fake) -> None:
