@@ -205,7 +205,7 @@ class SparseFileDriver(driver.VolumeDriver):
 
 
 def _bytes(gibibytes: int) -> int:
-    return int(gibibytes) * units.Gi
+    return int(gibibytes * units.Gi)
 
 
 cfg.CONF.register_opts(OPTIONS, group=configuration.SHARED_CONF_GROUP)

@@ -16,13 +16,23 @@ from openstack_sandbox.home import CONTROLLER, Home
 
 PROJECT = "cinder"
 _SCHEDULER_WAIT_S = 60
+_VMWARE = ("oslo_vmware.api", "oslo_vmware.image_transfer", "oslo_vmware.rw_handles")
+"""What os-brick imports, with a SOAP client and an XML parser, for volumes on vCenter."""
 
 
 def patch() -> None:
     """Patch what cinder stands on; see `patches`."""
     os.environ["OS_CINDER_DISABLE_EVENTLET_PATCHING"] = "1"
-    from openstack_sandbox.patches import cinder_context, cinder_prlimit, cinder_unprivileged, config_dirs
+    from openstack_sandbox.patches import (
+        cinder_context,
+        cinder_prlimit,
+        cinder_unprivileged,
+        config_dirs,
+        lazy_imports,
+        neutron_transport,
+    )
 
+    lazy_imports.apply(*_VMWARE)
     config_dirs.apply()
     cinder_context.apply()
     cinder_unprivileged.apply()
@@ -31,12 +41,14 @@ def patch() -> None:
     from cinder import monkey_patch
 
     monkey_patch.patch()  # by the environment: native threads
+    neutron_transport.apply()  # imports oslo.messaging, which would else choose eventlet
 
 
 def configure(home: Home) -> None:
-    """Write cinder.conf, api-paste.ini and resource_filters.json where they are absent."""
+    """Write cinder.conf, api-paste.ini, policy.yaml and resource_filters.json where they are absent."""
     etc = home.etc(PROJECT)
     frame.write(etc / "cinder.conf", cinder_conf(home, frame.database_url(home, PROJECT)))
+    frame.write(etc / "policy.yaml", "# Rules that differ from cinder's defaults.\n")
     for name in ("api-paste.ini", "resource_filters.json"):
         frame.write(etc / name, (Path(sys.prefix) / "etc" / PROJECT / name).read_text())
 
@@ -107,13 +119,14 @@ def _patch_cinder() -> None:
 
 def _load_api() -> Any:
     import os_brick
-    from cinder import coordination, rpc
+    from cinder import coordination, policy, rpc
     from oslo_config import cfg
     from oslo_service import wsgi
 
     os_brick.setup(cfg.CONF)
     coordination.COORDINATOR.start()
     rpc.init(cfg.CONF)
+    policy.init()  # not safe to leave to the first requests, which come at once
     return wsgi.Loader(cfg.CONF).load_app(name="osapi_volume")
 
 

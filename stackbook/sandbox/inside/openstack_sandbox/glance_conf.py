@@ -61,8 +61,6 @@ default_backend = file
 filesystem_store_datadir = {home.data("images")}
 # Runs of zeros become holes: a sparse image takes only the room of its data.
 filesystem_thin_provisioning = true
-# Two times the default: fewer system calls on large images.
-filesystem_store_chunk_size = 131072
 
 # Images on their way in through the import methods.
 [os_glance_staging_store]
@@ -94,7 +92,7 @@ lock_path = {home.host() / "var" / "lib" / "glance" / "tmp"}
 
 [oslo_policy]
 # Rules that differ from the defaults; read again when the file changes.
-#policy_file = policy.yaml
+policy_file = {home.etc("glance") / "policy.yaml"}
 
 [oslo_messaging_notifications]
 driver = noop

@@ -15,20 +15,23 @@ PROJECT = "glance"
 
 def patch() -> None:
     """Patch what glance stands on; see `patches`."""
-    os.environ["EVENTLET_NO_GREENDNS"] = "yes"  # else importing eventlet imports a whole DNS library
-    from openstack_sandbox.patches import config_dirs, glance_stores, glance_zeros
+    from openstack_sandbox.patches import config_dirs, glance_policy, glance_stores, glance_zeros, lazy_imports, threads
 
+    threads.apply()
+    lazy_imports.apply("oslo_limit.limit")  # quotas kept by keystone, and with them all of openstacksdk
     config_dirs.apply()
+    glance_policy.apply()
     glance_stores.apply()
     glance_zeros.apply()
     frame.patch_sqlite()
 
 
 def configure(home: Home) -> None:
-    """Write glance-api.conf and glance-api-paste.ini where they are absent."""
+    """Write glance-api.conf, glance-api-paste.ini and policy.yaml where they are absent."""
     etc = home.etc(PROJECT)
     frame.write(etc / "glance-api.conf", glance_api_conf(home, frame.database_url(home, PROJECT)))
     frame.write(etc / "glance-api-paste.ini", _shipped("glance-api-paste.ini").read_text())
+    frame.write(etc / "policy.yaml", "# Rules that differ from glance's defaults.\n")
 
 
 def prepare(home: Home) -> None:

@@ -22,7 +22,7 @@ class Tpool:
         return function(*arguments, **options)
 
     @staticmethod
-    def Proxy(file: Any) -> Any:  # noqa: N802 - the name that cinder calls
+    def Proxy(file: Any) -> Any:
         """A file being written, with holes for zeros; any other object as it is."""
         return SparseWriter(file) if file.writable() else file
 
