@@ -142,7 +142,8 @@ def _start_services() -> None:
     with cinder_logs.working_for(cinder_logs.SCHEDULER):
         starting.start()
     _wait_until(lambda: scheduler.rpcserver is not None)
-    if any([_start_backend(name, cfg.CONF.host) for name in cfg.CONF.enabled_backends or ()]):
+    started = [_start_backend(name, cfg.CONF.host) for name in cfg.CONF.enabled_backends or ()]
+    if any(started):
         _wait_until(scheduler.manager.driver.is_first_receive)
 
 
