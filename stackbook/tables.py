@@ -188,12 +188,19 @@ def _fields(kind: str, old: Row, new: Row, plan: Explained) -> Iterator[dict[str
     for name in dict.fromkeys([*old, *new]):
         if PASSING.fullmatch(str(name)):
             continue
-        was, now = _stripped(old.get(name), plan), _stripped(new.get(name), plan)
+        was, now = (_stripped(_settings(name, row.get(name)), plan) for row in (old, new))
         if was == now:
             continue
         worse = not STATES.fullmatch(str(name)) or (BAD.fullmatch(str(now)) and not BAD.fullmatch(str(was)))
         if worse and not plan.on_host(kind, new):
             yield _difference(kind, new, "changed", field=name, before=old.get(name), after=new.get(name))
+
+
+def _settings(name: Any, value: Any) -> Any:
+    """`value`; of what an agent reports of itself only what is no number: those count its ports, networks and routers."""
+    if name == "configurations" and isinstance(value, Mapping):
+        return {key: item for key, item in value.items() if not isinstance(item, int) or isinstance(item, bool)}
+    return value
 
 
 def _stripped(value: Any, plan: Explained) -> Any:
