@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackbook.cloud import open_cloud, sign_in
-from stackbook.config import SiteSettings, site_settings, workspace
+from stackbook.config import SiteSettings, sandbox_home, site_settings, workspace
 from stackbook.errors import BadInput
 from stackbook.hosts import Host
 from stackbook.journal import Run, current_run, open_run
@@ -29,6 +29,12 @@ class Site:
     def name(self) -> str:
         """The site's name, as in ``stackbook.toml``."""
         return self.settings.name
+
+    @property
+    def place(self) -> str:
+        """What tells this site from others on this machine that other workspaces call by the same name."""
+        what = self.settings.cloud or self.settings.rc or str(sandbox_home(self.settings.sandbox or ""))
+        return f"{self.name} ({what})"
 
     @cached_property
     def conn(self) -> Connection:

@@ -55,7 +55,7 @@ def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool
             run.write("unchanged", digest=planned.digest)
             return Outcome("unchanged", planned.digest, 0, 0, 0.0, run.id)
         gate(planned, run, approve, allow_delete)
-        with changing(site.name, run.id):
+        with changing(site.place, run.id):
             return _make(planned, site, approve)
     except StackbookError as error:
         event = "refused" if isinstance(error, PlanNotApproved | PreflightFailed | Unsafe) else "error"
