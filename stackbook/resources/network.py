@@ -18,7 +18,7 @@ VLANS = range(1, 4095)
 API = {
     "physical_network": "provider_physical_network",
     "network_type": "provider_network_type",
-    "segmentation_id": "providersegmentation_id",
+    "segmentation_id": "provider_segmentation_id",
     "mtu": "mtu",
     "shared": "is_shared",
     "external": "is_router_external",
@@ -68,7 +68,7 @@ class Network(Resource):
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse a VLAN that is out of range or taken, and a project that does not exist."""
         lookup.require_project(self, site, self.project, others)
-        self._checksegment()
+        self._check_segment()
         if self.segmentation_id is not None and self.network_type in ("vlan", "vxlan", "gre", "geneve"):
             self._refuse_planned_twice(others)
             self._refuse_taken(site, actual)
@@ -101,7 +101,7 @@ class Network(Resource):
             return None
         return lookup.own(self.address, found, project, asked=self.project is not None)
 
-    def _checksegment(self) -> None:
+    def _check_segment(self) -> None:
         number = self.segmentation_id
         if self.network_type == "vlan" and number is not None and number not in VLANS:
             raise Refused(f"{self.address}: VLAN {number} is outside 1-4094", found=f"segmentation_id {number}")
@@ -116,11 +116,11 @@ class Network(Resource):
                 raise Refused(f"{self.address}: {self._told} is asked for by {other.address} too", hint="give one another VLAN")
 
     def _refuse_taken(self, site: Site, actual: Actual | None) -> None:
-        query = {"providersegmentation_id": self.segmentation_id, "provider_network_type": self.network_type}
+        query = {"provider_segmentation_id": self.segmentation_id, "provider_network_type": self.network_type}
         if self.physical_network:
             query["provider_physical_network"] = self.physical_network
         for found in site.conn.network.networks(**query):
-            if found.providersegmentation_id == self.segmentation_id and (actual is None or found.id != actual.id):
+            if found.provider_segmentation_id == self.segmentation_id and (actual is None or found.id != actual.id):
                 told = f"network {found.name!r} ({found.id}) of project {found.project_id}"
                 raise Refused(
                     f"{self.address}: {self._told} is taken", found=told, hint="choose a free VLAN, or use that network"
