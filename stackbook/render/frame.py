@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from html import escape
 from typing import Any
 
-import pandas
+import pandas as pd
 
 from stackbook.render.html import block, table_html
 from stackbook.render.table import missing, table
@@ -20,7 +20,7 @@ FIRST = ("name", "id", "status", "state")
 UNSHOWN = ("links", "location", "tags", "created_at", "updated_at", "revision_number", "tenant_id")
 
 
-class Frame(pandas.DataFrame):
+class Frame(pd.DataFrame):
     """A DataFrame that shows as a table of ours: numbers right-aligned, small bars for shares."""
 
     @property
@@ -34,7 +34,11 @@ class Frame(pandas.DataFrame):
 def frame(rows: Sequence[Row]) -> Frame:
     """Rows as a DataFrame; whole numbers stay whole where some are missing."""
     made = Frame([dict(row) for row in rows])
-    return made.convert_dtypes(convert_string=False) if len(made) else made
+    for name in made.columns:
+        found = [row.get(name) for row in rows]
+        if any(missing(value) for value in found) and all(missing(value) or type(value) is int for value in found):
+            made[name] = pd.array([pd.NA if missing(value) else value for value in found], dtype="Int64")
+    return made
 
 
 def survey_html(kinds: Mapping[str, Sequence[Row]]) -> str:

@@ -161,7 +161,7 @@ def _field(change: Change, name: str, pair: Mapping[str, Any]) -> str:
 
 def _side(side: str, raw: Any) -> str:
     """A value on one side of a field; words of ours (site chooses, none, empty) in italics, to tell them from values."""
-    return f"<i>{escape(side)}</i>" if raw is None or raw == [] or raw == {} else escape(side)
+    return f"<i>{escape(side)}</i>" if raw in (None, [], {}) else escape(side)
 
 
 def _diff_lines(before: str, after: str) -> Iterator[str]:

@@ -104,8 +104,10 @@ def _rounded(value: Any) -> str:
 
 
 def _bar(row: Row, name: Any, bars: Mapping[Any, Any]) -> str:
-    part, whole = (row.get(key) for key in (name, bars.get(name, "")))
-    if part is None or whole is None or missing(part) or missing(whole) or not (0 <= part and whole > 0):
+    if name not in bars:
+        return ""
+    part, whole = row.get(name), row.get(bars[name])
+    if part is None or whole is None or missing(part) or missing(whole) or part < 0 or whole <= 0:
         return ""
     percent = min(100, round(100 * float(part) / float(whole)))
     return f'<span class="sb-bar" title="{percent} %"><span style="width: {percent}%"></span></span>'
