@@ -128,6 +128,10 @@ class Explained:
         """Whether the row is there, or gone, because of the plan: it refers to something the plan is about."""
         return self.row(kind, row) or any(token in self.tokens for value in row.values() for token in references(value))
 
+    def binds(self, *rows: Row) -> bool:
+        """Whether a port was taken or given back by a server or router of the plan: neutron fills its other columns."""
+        return any(str(row.get("device_id")) in self.tokens for row in rows)
+
     def on_host(self, kind: str, row: Row) -> bool:
         """Whether the row tells what runs on a host that the plan changes."""
         return bool(HOSTED.fullmatch(kind)) and any(
@@ -180,7 +184,7 @@ def _kind(kind: str, before: Rows, after: Rows, plan: Explained) -> Iterator[dic
         if key not in old:
             if not plan.follows(kind, row):
                 yield _difference(kind, row, "added")
-        elif not plan.row(kind, row):
+        elif not plan.row(kind, row) and not plan.binds(old[key], row):
             yield from _fields(kind, old[key], row, plan)
 
 
