@@ -36,10 +36,12 @@ class DhcpAgent(Agent):
         self._networks: dict[str, Network] = {}
 
     def options(self, conf: cfg.ConfigOpts) -> None:
+        """Register what the agent's own files can hold."""
         agent_options.register_interface_driver_opts_helper(conf)
         dhcp_options.register_agent_dhcp_opts(conf)
 
     def configurations(self) -> dict[str, Any]:
+        """What ``openstack network agent show`` lists."""
         networks = list(self._networks.values())
         return {
             "dhcp_driver": self.conf.dhcp_driver,
@@ -50,6 +52,7 @@ class DhcpAgent(Agent):
         }
 
     def begin(self) -> None:
+        """Hear of networks, subnets and ports, then register and work."""
         self.listen(self.TOPIC, _Messages(self))
         super().begin()
         self.log.info("DHCP agent started")

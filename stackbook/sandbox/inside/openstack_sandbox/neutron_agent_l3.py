@@ -44,11 +44,13 @@ class L3Agent(Agent):
         self._routers: dict[str, Router] = {}
 
     def options(self, conf: cfg.ConfigOpts) -> None:
+        """Register what the agent's own files can hold."""
         config.register_l3_agent_config_opts(config.OPTS, conf)
         agent_options.register_interface_driver_opts_helper(conf)
         agent_extensions_manager.register_agent_ext_manager_opts(conf)
 
     def configurations(self) -> dict[str, Any]:
+        """What ``openstack network agent show`` lists."""
         routers = list(self._routers.values())
         return {
             "agent_mode": self.conf.agent_mode,
@@ -62,6 +64,7 @@ class L3Agent(Agent):
         }
 
     def begin(self) -> None:
+        """Hear of routers and port forwardings, then register and work."""
         self.listen(self.TOPIC, _Messages(self))
         for event in _FORWARDING_EVENTS:
             registry.subscribe(self._forwarding_changed, PORT_FORWARDING, event)
@@ -69,6 +72,7 @@ class L3Agent(Agent):
         self.log.info("L3 agent started")
 
     def stop(self) -> None:
+        """Stop hearing of changes, then stop working."""
         for event in _FORWARDING_EVENTS:
             registry.unsubscribe(self._forwarding_changed, PORT_FORWARDING, event)
         super().stop()

@@ -21,10 +21,12 @@ class MetadataAgent(Agent):
     FILES = ("metadata_agent.ini",)
 
     def options(self, conf: cfg.ConfigOpts) -> None:
+        """Register what the agent's own files can hold."""
         config.register_meta_conf_opts(config.SHARED_OPTS, conf)
         config.register_meta_conf_opts(config.METADATA_PROXY_HANDLER_OPTS, conf)
 
     def configurations(self) -> dict[str, Any]:
+        """What ``openstack network agent show`` lists."""
         return {
             "metadata_proxy_socket": self.conf.metadata_proxy_socket,
             "nova_metadata_host": self.conf.nova_metadata_host,

@@ -47,12 +47,14 @@ class OpenvswitchAgent(Agent):
         self.bridge_mappings = self._map_bridges()
 
     def options(self, conf: cfg.ConfigOpts) -> None:
+        """Register what the agent's own files can hold."""
         ovs_conf.register_ovs_agent_opts(conf)
         agent_options.register_agent_opts(conf)
         securitygroups_rpc.register_securitygroups_opts(conf)
         agent_extensions_manager.register_agent_ext_manager_opts(conf)
 
     def configurations(self) -> dict[str, Any]:
+        """What ``openstack network agent show`` lists."""
         ovs, agent = self.conf.OVS, self.conf.AGENT
         return {
             "bridge_mappings": self.bridge_mappings,
@@ -73,11 +75,13 @@ class OpenvswitchAgent(Agent):
         }
 
     def begin(self) -> None:
+        """Register and work, then hear of ports and trunks."""
         super().begin()
         neutron_wiring.listen(self.host, self._changed)
         self._trunks.listen()
 
     def stop(self) -> None:
+        """Stop hearing of changes, then stop working."""
         if not self._stopped.is_set():
             neutron_wiring.listen(self.host, None)
             self._trunks.stop()

@@ -11,4 +11,4 @@ def apply() -> None:
     """Register the driver; call before neutron's plugins are loaded."""
     from dogpile.cache import register_backend
 
-    register_backend("oslo_cache.dict", "oslo_cache.backends.dictionary", "DictCacheBackend")
+    register_backend("oslo_cache.dict", "oslo_cache.backends.dictionary", "DictCacheBackend")  # type: ignore[no-untyped-call]
