@@ -13,7 +13,7 @@ LAYERS = [
     {"plans", "config", "journal", "ini"},
     {"hosts", "cloud", "render", "secrets"},
     {"site", "proof"},
-    {"resources"},
+    {"resources", "logs"},
     {"engine"},
     {"tables", "report", "checks", "desired"},
     {"runbook", "widgets", "sandbox"},

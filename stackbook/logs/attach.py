@@ -1,0 +1,237 @@
+"""From a match to the whole record: its head before it, the lines of its message and traceback after it.
+
+This file is sent to hosts and runs there on Python 3.6 and later: standard library only.
+
+A traceback's lines carry no request id. They are told by position: they follow their record with the same time to the
+millisecond and the same process, at level ERROR (TRACE in old releases), without a context.
+"""
+
+from __future__ import annotations
+
+import os
+
+from stackbook.logs.lines import LINE_LIMIT, head_of, without_colours
+
+REACH = 256 * 1024
+"""Bytes around a match in which its record's other lines are looked for."""
+STRANGERS = 40
+"""Lines of other processes that may stand between two lines of one record."""
+_REMEMBERED = 5000
+BACKWARD = 5.0
+"""Seconds that a line may be earlier than the one before it without being suspicious."""
+
+
+class Text:
+    """The content of a plain file, or of the part of a compressed one that is in memory."""
+
+    def __init__(self, fd, begin, end, data=None):  # type: ignore[no-untyped-def]
+        self.begin: int = begin
+        self.end: int = end
+        self._fd: int | None = fd
+        self._data: bytes | None = data
+        self._page = b""
+        self._at = -1
+
+    def read(self, start: int, stop: int) -> bytes:
+        """The bytes from `start` to `stop`, as offsets in the file's content."""
+        start, stop = max(start, self.begin), min(stop, self.end)
+        if self._data is not None:
+            return self._data[start - self.begin : stop - self.begin]
+        if not self._at <= start <= stop <= self._at + len(self._page):
+            self._at = max(self.begin, start - _PAGE)
+            self._page = os.pread(self._fd, max(stop, start + 3 * _PAGE) - self._at, self._at)  # type: ignore[arg-type]
+        return self._page[start - self._at : stop - self._at]
+
+    def line_start(self, offset: int) -> int:
+        """The beginning of the line that `offset` is in."""
+        step, place = 1024, offset
+        while place > self.begin:
+            data = self.read(place - step, place)
+            at = data.rfind(b"\n")
+            if at >= 0:
+                return place - len(data) + at + 1
+            place -= len(data)
+            step = min(step * 8, 1024 * 1024)
+            if not data:
+                break
+        return max(place, self.begin)
+
+    def line_end(self, offset: int) -> int:
+        """The end of the line that `offset` is in, after its newline."""
+        step, place = 1024, offset
+        while place < self.end:
+            data = self.read(place, place + step)
+            at = data.find(b"\n")
+            if at >= 0:
+                return place + at + 1
+            place += len(data)
+            step = min(step * 8, 1024 * 1024)
+            if not data:
+                break
+        return self.end
+
+
+_PAGE = 32 * 1024
+
+
+class Line:
+    """A line of a file, at most 64 KiB of it."""
+
+    __slots__ = ("cut", "head", "start", "stop", "text")
+
+    def __init__(self, text, start):  # type: ignore[no-untyped-def]
+        self.start: int = start
+        self.stop: int = text.line_end(start)
+        raw = text.read(start, min(self.stop, start + LINE_LIMIT))
+        if raw[:1] == b"\0":
+            raw = text.read(start, self.stop) if self.stop - start < REACH else raw
+            raw = raw.lstrip(b"\0")[:LINE_LIMIT]
+        self.cut: bool = self.stop - start > LINE_LIMIT + 1
+        self.text: bytes = without_colours(raw)
+        self.head = head_of(self.text)
+
+    @property
+    def begins(self) -> bool:
+        """Whether it is the first line of a record."""
+        return self.head is not None and not self.head.continues
+
+
+class Record:
+    """A record: its first line, the others, and which of them matched."""
+
+    __slots__ = ("first", "hits", "others")
+
+    def __init__(self, first):  # type: ignore[no-untyped-def]
+        self.first: Line = first
+        self.others: list[Line] = []
+        self.hits: list[int] = []
+
+
+class Attacher:
+    """Makes records of the matches in one file; give them in order of offset."""
+
+    def __init__(self, text, most_lines):  # type: ignore[no-untyped-def]
+        self.text: Text = text
+        self.most_lines: int = most_lines
+        self._owners: dict[int, Record] = {}
+        self._line_stop = -1
+
+    def record(self, offset: int) -> Record | None:
+        """The record that the byte at `offset` belongs to; None when an earlier match gave it already."""
+        if offset < self._line_stop:
+            return None
+        line = Line(self.text, self.text.line_start(offset))
+        self._line_stop = line.stop
+        known = self._owners.get(line.start)
+        if known is not None:
+            known.hits.append(line.start)
+            return None
+        first = line if line.begins else self._owner(line)
+        record = Record(first)
+        record.hits.append(line.start)
+        self._follow(record)
+        if line.start != first.start and all(other.start != line.start for other in record.others):
+            record = Record(line)
+            record.hits.append(line.start)
+            self._follow(record)
+        if len(self._owners) > _REMEMBERED:
+            self._owners = {}
+        self._owners.update((owned.start, record) for owned in (record.first, *record.others))
+        return record
+
+    def _owner(self, line: Line) -> Line:
+        """The first line of the record that `line` continues; `line` itself when there is none near."""
+        first, place, strangers = line, line.start, 0
+        key = line.head.key if line.head else None
+        while place > self.text.begin and strangers <= STRANGERS and line.start - place < REACH:
+            before = Line(self.text, self.text.line_start(place - 1))
+            place = before.start
+            if before.head is None:
+                if key is None:
+                    first = before
+                continue
+            if key is None:
+                key = before.head.key
+            if before.head.key != key:
+                strangers += 1
+                continue
+            first = before
+            if not before.head.continues:
+                break
+        return first
+
+    def _follow(self, record: Record) -> None:
+        """Add the lines after the first one that belong to it."""
+        key = record.first.head.key if record.first.head else None
+        place, strangers, ours = record.first.stop, 0, True
+        while place < self.text.end and strangers <= STRANGERS and len(record.others) < self.most_lines:
+            if place - record.first.stop > REACH:
+                break
+            line = Line(self.text, place)
+            place = line.stop
+            if line.head is None:
+                if ours:
+                    record.others.append(line)
+                continue
+            ours = line.head.continues and line.head.key == key
+            if ours:
+                record.others.append(line)
+            elif key is None or line.head.key == key or (line.head.pid == key[1] and line.begins):
+                break
+            else:
+                strangers += 1
+        while record.others and not record.others[-1].text:
+            record.others.pop()
+
+    def neighbours(self, record: Record, count: int) -> tuple[list[Line], list[Line]]:
+        """Up to `count` first lines of records before and after `record`."""
+        before: list[Line] = []
+        place = record.first.start
+        for _ in range(4 * count):
+            if place <= self.text.begin or len(before) == count or record.first.start - place > REACH:
+                break
+            line = Line(self.text, self.text.line_start(place - 1))
+            place = line.start
+            if line.begins:
+                before.append(line)
+        after: list[Line] = []
+        place = record.others[-1].stop if record.others else record.first.stop
+        for _ in range(4 * count):
+            if place >= self.text.end or len(after) == count or place - record.first.stop > REACH:
+                break
+            line = Line(self.text, place)
+            place = line.stop
+            if line.begins:
+                after.append(line)
+        return before, after
+
+
+def suspicion(record, before, after, times):  # type: ignore[no-untyped-def]
+    """Whether the record is ``forged`` or ``out-of-order``, judged by its neighbours; empty when it is neither.
+
+    oslo.log does not escape newlines, so a message may contain what looks like another record. Such a line has a process
+    that nothing else around it has, or a time to which the lines after it do not go on.
+    """
+    own = _moment(record.first, times)
+    if own is None:
+        return ""
+    earlier = [moment for moment in (_moment(line, times) for line in before) if moment is not None]
+    later = [moment for moment in (_moment(line, times) for line in after) if moment is not None]
+    if earlier and later and min(later) >= max(earlier) - BACKWARD:
+        if own < max(earlier) - BACKWARD or own > min(later) + BACKWARD:
+            return "forged"
+    pids = {line.head.pid for line in (*before, *after) if line.head}
+    pid = record.first.head.pid if record.first.head else None
+    alone = pid is not None and pid not in pids and None not in pids
+    if alone and len(before) >= _ENOUGH and len(after) >= _ENOUGH and len(pids) == 1:
+        return "forged"
+    if earlier and own < earlier[0] - 0.5:
+        return "out-of-order"
+    return ""
+
+
+_ENOUGH = 2
+
+
+def _moment(line, times):  # type: ignore[no-untyped-def]
+    return times.epoch(line.head.stamp)[0] if line.head and line.head.stamp else None

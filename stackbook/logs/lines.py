@@ -1,0 +1,274 @@
+"""The heads of log lines: where a record begins, when, and who wrote it. Works on bytes, as they are in the file.
+
+This file is sent to hosts and runs there on Python 3.6 and later: standard library only.
+"""
+
+from __future__ import annotations
+
+import calendar
+import re
+import time
+
+LINE_LIMIT = 64 * 1024
+"""Bytes of a line that patterns get to see."""
+HEAD_LIMIT = 1024
+"""Bytes of a line in which a head is looked for."""
+
+_CLOCK = rb"(?P<day>\d{4}-\d\d-\d\d)[ T](?P<clock>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:?\d\d)?"
+_LEVEL = rb"(?P<level>TRACE|DEBUG|INFO|AUDIT|WARN(?:ING)?|ERROR|CRITICAL)"
+_CONTEXT = rb"\[(?P<context>(?:-|None\b|req-|[0-9a-f]{8}[0-9a-f-]{24,28}\b| req-|[ -]*\])[^\]\n]{0,2000})"
+OSLO = re.compile(
+    rb"\[?" + _CLOCK + rb"\]? (?:\[?(?P<pid>\d{1,10})\]? )?\[?" + _LEVEL + rb"\]? (?P<logger>[\w.\-/:]{1,200})(?: (?P<ctx>" + _CONTEXT + rb"\]?))?"
+)
+"""oslo.log's own form, from 2012 to today: time, pid, level, logger, context in brackets."""
+DEVSTACK = re.compile(_LEVEL + rb" (?P<logger>[\w.\-/]{1,200})(?: (?P<ctx>" + _CONTEXT + rb"\]?))")
+"""The form without time and pid, which journald and syslog add."""
+_MONTHS = b"Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split()
+KUBERNETES = re.compile(rb"(\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)) (?:stdout|stderr) (?P<tag>[FP]) ")
+LOGHUB = re.compile(rb"[\w.-]{1,100}\.log[\w.:-]{0,40} (?=\d{4}-)")
+SYSLOG = re.compile(
+    rb"(?:<\d{1,3}>1? ?)?(?:(?P<month>[A-Z][a-z]{2}) (?P<date>[ \d]\d) (?P<hms>\d\d:\d\d:\d\d)|(?P<iso>\d{4}-\d\d-\d\dT\S{8,30}))"
+    rb" (?P<sender>\S{1,255}) (?P<tag>[\w.@/-]{1,100})(?:\[(?P<pid>\d+)\]: ?|: )"
+)
+APACHE = re.compile(
+    rb"\[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) +(?P<date>\d{1,2}) (?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))? (?P<year>\d{4})\] "
+    rb"(?:\[(?:\w*:)?(?P<level>\w+)\] )?(?:\[pid (?P<pid>\d+)(?::tid \d+)?\] )?(?:\[(?:client|remote) [^\]]{0,100}\] )*"
+)
+PLAIN = re.compile(rb"\[?" + _CLOCK + rb"\]?(?P<sep>[ |:]|$)")
+"""Another program's line that begins with a time: libvirt, Open vSwitch, RabbitMQ, MariaDB."""
+_COLOUR = re.compile(rb"\x1b\[[0-9;?]{0,20}[A-Za-z]")
+
+
+class Head:
+    """The head of a line."""
+
+    __slots__ = ("body", "context", "form", "key", "level", "logger", "pid", "stamp")
+
+    def __init__(self, form, stamp, pid=None, level=b"", logger=b"", context=None, body=0):  # type: ignore[no-untyped-def]
+        self.form: str = form
+        self.stamp: Stamp | None = stamp
+        self.pid: int | None = pid
+        self.level: bytes = level
+        self.logger: bytes = logger
+        self.context: bytes | None = context
+        """What stands in the brackets; None when there are none, as on a traceback's lines."""
+        self.body: int = body
+        """Where the message begins, in bytes of the line without colours."""
+        self.key: tuple[object, object] = (stamp.text if stamp else None, pid)
+        """Equal on the lines of one record."""
+
+    @property
+    def continues(self) -> bool:
+        """Whether the line has the form of a traceback's lines: an error without a context."""
+        if self.context is not None or self.form != "oslo":
+            return False
+        return self.level == b"TRACE" or (self.level == b"ERROR" and self.stamp is not None and self.stamp.exact)
+
+
+class Stamp:
+    """A time as a line gives it."""
+
+    __slots__ = ("exact", "text", "zone")
+
+    def __init__(self, day: bytes, clock: bytes, fraction: bytes | None, zone: bytes | None = None) -> None:
+        self.text: bytes = day + b" " + clock + b"." + (fraction or b"")[:6].ljust(6, b"0")
+        """Such as ``2026-11-23 14:20:53.481000``: texts of one file compare like times."""
+        self.exact: bool = bool(fraction)
+        """Whether it has parts of a second."""
+        self.zone: bytes | None = zone
+
+
+def without_colours(line: bytes) -> bytes:
+    """The line without ANSI escapes, and without carriage return and newline at its end."""
+    line = line.rstrip(b"\r\n")
+    return _COLOUR.sub(b"", line) if b"\x1b" in line else line
+
+
+def head_of(line: bytes) -> Head | None:
+    """The head of `line` (no colours in it); None when it has none, as on further lines of a message."""
+    line = line[:HEAD_LIMIT] if len(line) > HEAD_LIMIT else line
+    found = OSLO.match(line)
+    if found:
+        return _oslo(found, 0)
+    if not line or line[:1] in b" \t":
+        return None
+    for reader in (_json, _wrapped, _other):
+        head = reader(line)
+        if head is not None:
+            return head
+    return None
+
+
+def _oslo(found: re.Match[bytes], start: int, form: str = "oslo") -> Head:
+    pid = int(found["pid"]) if found["pid"] else None
+    stamp = Stamp(found["day"], found["clock"], found["fraction"], found["zone"])
+    return Head(form, stamp, pid, _level(found["level"]), found["logger"], found["context"], found.end())
+
+
+def _level(level: bytes) -> bytes:
+    return b"WARNING" if level == b"WARN" else level
+
+
+def _json(line: bytes) -> Head | None:
+    if line[:1] != b"{":
+        return None
+    found = _JSON_TIME.search(line)
+    stamp = Stamp(found["day"], found["clock"], found["fraction"], found["zone"]) if found else None
+    return Head("json", stamp, None, b"", b"", b"-", 0)
+
+
+_JSON_TIME = re.compile(rb'"(?:asctime|timestamp|@timestamp|time)": ?"' + _CLOCK)
+
+
+def _wrapped(line: bytes) -> Head | None:
+    """A line within another program's: Kubernetes, loghub, syslog, Apache."""
+    found = KUBERNETES.match(line) or LOGHUB.match(line)
+    if found:
+        inner = head_of(line[found.end() :])
+        if inner is not None:
+            inner.body += found.end()
+            return inner
+        return None
+    return _syslog(line) or _apache(line)
+
+
+def _syslog(line: bytes) -> Head | None:
+    found = SYSLOG.match(line)
+    if not found:
+        return None
+    inner = OSLO.match(line, found.end())
+    if inner:
+        return _oslo(inner, found.end())
+    pid = int(found["pid"]) if found["pid"] else None
+    stamp = _syslog_stamp(found)
+    short = DEVSTACK.match(line, found.end())
+    if short:
+        return Head("oslo", stamp, pid, _level(short["level"]), short["logger"], short["context"], short.end())
+    return Head("syslog", stamp, pid, b"", found["tag"], b"-", found.end())
+
+
+def _syslog_stamp(found: re.Match[bytes]) -> Stamp | None:
+    if found["iso"]:
+        iso = PLAIN.match(found["iso"])
+        return Stamp(iso["day"], iso["clock"], iso["fraction"], iso["zone"]) if iso else None
+    if found["month"] not in _MONTHS:
+        return None
+    day = b"0000-%02d-%02d" % (_MONTHS.index(found["month"]) + 1, int(found["date"]))
+    return Stamp(day, found["hms"], None)
+
+
+def _apache(line: bytes) -> Head | None:
+    found = APACHE.match(line)
+    if not found or found["month"] not in _MONTHS:
+        return None
+    inner = OSLO.match(line, found.end())
+    if inner:
+        return _oslo(inner, found.end())
+    day = b"%s-%02d-%02d" % (found["year"], _MONTHS.index(found["month"]) + 1, int(found["date"]))
+    stamp = Stamp(day, found["clock"], found["fraction"])
+    level = _OTHER_LEVELS.get((found["level"] or b"").lower(), b"")
+    return Head("apache", stamp, int(found["pid"]) if found["pid"] else None, level, b"httpd", b"-", found.end())
+
+
+_OTHER_LEVELS = {
+    **dict.fromkeys((b"debug", b"dbg"), b"DEBUG"),
+    **dict.fromkeys((b"info", b"notice", b"note"), b"INFO"),
+    **dict.fromkeys((b"warn", b"warning"), b"WARNING"),
+    **dict.fromkeys((b"err", b"error"), b"ERROR"),
+    **dict.fromkeys((b"crit", b"critical", b"emer", b"emerg", b"alert", b"fatal"), b"CRITICAL"),
+}
+_OTHER_LEVEL = re.compile(
+    rb"[ |\[\d:.<>A-Za-z_/()-]{0,60}?(?<![A-Za-z])(?P<level>debug|dbg|info|notice|note|warn|warning|err|error|crit|critical|emer|alert|fatal)(?![A-Za-z])\]?[ |:]*",
+    re.IGNORECASE,
+)
+
+
+def _other(line: bytes) -> Head | None:
+    found = PLAIN.match(line)
+    if not found:
+        return None
+    stamp = Stamp(found["day"], found["clock"], found["fraction"], found["zone"])
+    inner = OSLO.match(line, found.end())
+    if inner:  # mod_wsgi's error log puts its own time before the service's line
+        return _oslo(inner, found.end())
+    level = _OTHER_LEVEL.match(line, found.end())
+    name = _OTHER_LEVELS[level["level"].lower()] if level else b""
+    return Head("plain", stamp, None, name, b"", b"-", found.end())
+
+
+class Times:
+    """Turns times as logged into seconds since the epoch, by this machine's time zone."""
+
+    def __init__(self, zone=None):  # type: ignore[no-untyped-def]
+        self.zone = zone
+        """A ``tzinfo``; None for the machine's own."""
+        self._minutes: dict[bytes, tuple[float, bool]] = {}
+
+    def epoch(self, stamp: Stamp, newest: float | None = None, later: bool = False) -> tuple[float, bool]:
+        """Seconds since the epoch, and whether the time is ambiguous (an hour that a clock change repeats).
+
+        Args:
+            stamp: The time as logged.
+            newest: Seconds since the epoch that it can't be after; tells the year where the line does not.
+            later: Take the second of the two meanings of an ambiguous time.
+        """
+        text = stamp.text
+        if text[:4] == b"0000":
+            return self._in_year(stamp, time.time() if newest is None else newest)
+        seconds = float(text[17:26])
+        if stamp.zone:
+            return calendar.timegm(_fields(text[:16])) - _zone_seconds(stamp.zone) + seconds, False
+        if text[:16] not in self._minutes:
+            self._minutes[text[:16]] = self._minute(text[:16])
+        minute, ambiguous = self._minutes[text[:16]]
+        if ambiguous and later:
+            minute = self._meanings(text[:16])[1]
+        return minute + seconds, ambiguous
+
+    def _minute(self, text: bytes) -> tuple[float, bool]:
+        first, second = self._meanings(text)
+        return first, first != second
+
+    def _meanings(self, text: bytes) -> tuple[float, float]:
+        fields = _fields(text)
+        if self.zone is not None:
+            return _zoned(fields, self.zone)
+        try:
+            found = {time.mktime(tuple(fields[:6]) + (0, 0, dst)) for dst in (0, 1)}
+        except (OverflowError, ValueError):
+            return 0.0, 0.0
+        same = [moment for moment in found if tuple(time.localtime(moment))[:5] == fields[:5]]
+        return (min(same), max(same)) if same else (time.mktime(tuple(fields[:6]) + (0, 0, -1)),) * 2
+
+    def _in_year(self, stamp: Stamp, newest: float) -> tuple[float, bool]:
+        year = time.gmtime(newest + 86400).tm_year
+        for candidate in (year, year - 1):
+            dated = Stamp(b"%04d" % candidate + stamp.text[4:10], stamp.text[11:19], stamp.text[20:])
+            found = self.epoch(dated)
+            if found[0] <= newest + 86400:
+                return found
+        return found
+
+
+def _fields(text: bytes) -> tuple[int, int, int, int, int, int, int, int, int]:
+    year, month, day, hour, minute = int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16])
+    return year, min(max(month, 1), 12), min(max(day, 1), 31), min(hour, 23), min(minute, 59), 0, 0, 0, 0
+
+
+def _zone_seconds(zone: bytes) -> int:
+    if zone == b"Z":
+        return 0
+    digits = zone[1:].replace(b":", b"")
+    seconds = int(digits[:2]) * 3600 + int(digits[2:4]) * 60
+    return -seconds if zone[:1] == b"-" else seconds
+
+
+def _zoned(fields: tuple[int, ...], zone) -> tuple[float, float]:  # type: ignore[no-untyped-def]
+    import datetime
+
+    try:
+        local = datetime.datetime(*fields[:5], tzinfo=zone)
+    except ValueError:
+        return 0.0, 0.0
+    found = sorted((local.replace(fold=fold).timestamp() for fold in (0, 1)))
+    return found[0], found[1]
