@@ -1,0 +1,69 @@
+"""Surveys: the facts of a site as tables, a kind each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, overload
+
+from stackbook.errors import BadInput
+from stackbook.render.frame import Frame, frame, survey_html, survey_text
+from stackbook.resources.waiting import Ticker
+from stackbook.site import Site
+
+Row = Mapping[str, Any]
+Rows = list[dict[str, Any]]
+
+
+class Survey(Mapping[str, Frame]):
+    """The facts of a site by kind, each a DataFrame; `rows` has them as the cloud told them.
+
+    Several kinds at once, ``found["pools", "hypervisors"]``, are a survey of these.
+    """
+
+    def __init__(self, rows: Mapping[str, Sequence[Row]]) -> None:
+        self.rows: dict[str, Rows] = {kind: [dict(row) for row in listed] for kind, listed in rows.items()}
+        self._frames: dict[str, Frame] = {}
+
+    @overload
+    def __getitem__(self, kind: str, /) -> Frame: ...
+
+    @overload
+    def __getitem__(self, kind: tuple[str, ...], /) -> Survey: ...
+
+    def __getitem__(self, kind: str | tuple[str, ...], /) -> Frame | Survey:
+        if isinstance(kind, tuple):
+            return Survey({each: self._rows(each) for each in kind})
+        if kind not in self._frames:
+            self._frames[kind] = frame(self._rows(kind))
+        return self._frames[kind]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.rows)
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __repr__(self) -> str:
+        return survey_text(self.rows)
+
+    def _repr_html_(self) -> str:
+        return survey_html(self.rows)
+
+    def _rows(self, kind: str) -> Rows:
+        if kind not in self.rows:
+            raise BadInput(f"{kind!r} was not surveyed (surveyed: {', '.join(self.rows) or 'nothing'})")
+        return self.rows[kind]
+
+
+def survey(site: Site, *kinds: str) -> Survey:
+    """What the site has of each of `kinds`, such as ``networks``, ``ports``, ``servers``; of all kinds when none is named.
+
+    Keys are as the API names them. Tells how far it is when it takes more than two seconds.
+    """
+    from stackbook.resources.inventory import collect
+
+    ticker = Ticker("survey")
+    try:
+        return Survey(collect(site, kinds, ticker))
+    finally:
+        ticker.close()
