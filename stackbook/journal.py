@@ -60,6 +60,12 @@ class Run:
             raise Busy(f"run {self.id} is still going on", hint="wait for it: stackbook runs") from None
         self._held = held
 
+    def release(self) -> None:
+        """No longer mark the run as living."""
+        if self._held:
+            self._held.close()
+        self._held = None
+
     def events(self) -> list[Event]:
         """All events so far, oldest first; a line cut short by a crash is left out."""
         return list(read_events(self.folder / JOURNAL))

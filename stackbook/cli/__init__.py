@@ -6,7 +6,7 @@ import importlib
 import json
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from stackbook.cli.parser import parser
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except BrokenPipeError:  # the reader has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as error:  # noqa: BLE001 - no traceback at the command line
+    except Exception as error:  # no traceback at the command line
         return _unexpected(error)
     return code
 
@@ -53,22 +53,24 @@ def _told(error: StackbookError, arguments: Namespace) -> int:
 
 
 def _unexpected(error: Exception) -> int:
-    said = str(error).splitlines()[0][:300] if str(error).strip() else "no message"
+    from stackbook.render.redact import Redactor
+    from stackbook.secrets import known_secrets
+
+    redact = Redactor(known_secrets(None))
+    said = redact(str(error)).strip().partition("\n")[0][:300] or "no message"
     print(f"stackbook met an error that it does not know: {type(error).__name__}: {said}", file=sys.stderr)
-    print(f"  Try: report it, with {_traceback()}", file=sys.stderr)
+    print(f"  Try: report it, with {_traceback(redact)}", file=sys.stderr)
     return EXIT_FAILED
 
 
-def _traceback() -> Path:
+def _traceback(redact: Callable[[str], str]) -> Path:
     """Write the traceback, without secrets, to a private file and return its path."""
     import time
     import traceback
 
     from stackbook.cli.places import state_folder
-    from stackbook.render.redact import Redactor
     from stackbook.runbook.files import write_private
-    from stackbook.secrets import known_secrets
 
     path = state_folder() / f"error-{time.strftime('%Y%m%dT%H%M%S')}.txt"
-    write_private(path, Redactor(known_secrets(None))(traceback.format_exc()))
+    write_private(path, redact(traceback.format_exc()))
     return path

@@ -104,7 +104,7 @@ def _site(name: str) -> Finding:
         found = f" ({error.found})" if error.found else ""
         level = "note" if name == "sandbox" else "bad"
         return Finding(level, subject, f"{error.what}{found}", error.hint or "")
-    except Exception as error:  # noqa: BLE001 - a finding about one site does not end the others
+    except Exception as error:  # a finding about one site does not end the others
         return Finding("bad", subject, f"{type(error).__name__}: {error}", "check its entry in stackbook.toml and clouds.yaml")
     admin = "" if _administrates(connection) else "; not as an administrator"
     return Finding("ok", subject, f"signed in; offers {', '.join(services)}{admin}")

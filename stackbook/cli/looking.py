@@ -7,7 +7,7 @@ import json
 import shutil
 import sys
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +18,16 @@ from stackbook.runbook.catalogue import Runbook
 from stackbook.runbook.record import Record
 from stackbook.runbook.summary import ending, error_text
 
+Inventory = dict[str, list[dict[str, Any]]]
+"""Kind to its rows."""
+
 
 def listing(arguments: Namespace) -> None:
     """List the runbooks."""
     found = catalogue.listing()
     if arguments.json:
-        return _print_json([runbook.record() for runbook in found])
+        _print_json([runbook.record() for runbook in found])
+        return
     width = max((len(runbook.name) for runbook in found), default=0)
     room = shutil.get_terminal_size((120, 24)).columns
     for runbook in found:
@@ -35,7 +39,8 @@ def show(arguments: Namespace) -> None:
     """Show a runbook."""
     runbook = catalogue.find(arguments.runbook)
     if arguments.json:
-        return _print_json(runbook.record())
+        _print_json(runbook.record())
+        return
     print(f"{runbook.title}\n\n{runbook.purpose}\n")
     width = max((len(name) for name in runbook.facts), default=0)
     print("\n".join(f"  {name.capitalize():{width}}  {text}" for name, text in runbook.facts.items()))
@@ -47,25 +52,32 @@ def runs(arguments: Namespace) -> None:
     """List the runs, or show one."""
     if arguments.run:
         found = history.told(history.find_run(arguments.run))
-        return _print_json(found) if arguments.json else _show_run(found)
+        (_print_json if arguments.json else _show_run)(found)
+        return
     listed = history.history()[: max(arguments.limit, 0)]
     if arguments.json:
-        return _print_json(listed)
-    print(table_text([_row(found) for found in listed]) if listed else f"no run in {history.runs_folder()} yet")
+        _print_json(listed)
+    else:
+        print(table_text([_row(found) for found in listed]) if listed else f"no run in {history.runs_folder()} yet")
 
 
 def inventory(arguments: Namespace) -> None:
     """Show what a site has."""
     from stackbook import connect
-    from stackbook.resources import inventory as inventories
+    from stackbook.render.frame import survey_text
+    from stackbook.resources.inventory import collect
+    from stackbook.resources.waiting import Ticker
 
-    found: Mapping[str, Sequence[Mapping[str, Any]]] = inventories.inventory(connect(arguments.site, runbook="inventory"))
+    site, progress = connect(arguments.site, runbook="inventory"), Ticker("inventory")
+    with redirect_stdout(sys.stderr):
+        found: Inventory = site.redactor.values(collect(site, say=progress))
+        progress.close()
     if arguments.csv:
         _write_csv(found, Path(arguments.csv))
     if arguments.json:
-        return _print_json(found)
-    if not arguments.csv:
-        print("\n\n".join(f"{kind} ({len(rows)})\n{table_text(rows)}".rstrip() for kind, rows in found.items()))
+        _print_json(found)
+    elif not arguments.csv:
+        print(survey_text(found))
 
 
 def _parameters(runbook: Runbook) -> str:
@@ -108,7 +120,7 @@ def _show_run(found: Record) -> None:
         print(error_text(found["error"]))
 
 
-def _write_csv(found: Mapping[str, Sequence[Mapping[str, Any]]], path: Path) -> None:
+def _write_csv(found: Inventory, path: Path) -> None:
     columns = list(dict.fromkeys(name for rows in found.values() for row in rows for name in row))
     try:
         stream = path.open("w", newline="", encoding="utf-8")

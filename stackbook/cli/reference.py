@@ -24,14 +24,14 @@ def page() -> str:
 
 def commands(top: argparse.ArgumentParser) -> Iterator[argparse.ArgumentParser]:
     """Every command that does something; those of a group one after the other."""
-    for action in top._actions:
-        if isinstance(action, argparse._SubParsersAction):
+    for action in top._actions:  # noqa: SLF001 - argparse shows its actions in no other way
+        if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for command in action.choices.values():
                 yield from list(commands(command)) or [command]
 
 
 def _section(command: argparse.ArgumentParser) -> str:
-    arguments = [action for action in command._actions if not isinstance(action, argparse._HelpAction)]
+    arguments = [action for action in command._actions if not isinstance(action, argparse._HelpAction)]  # noqa: SLF001
     rows = "\n".join(f"| `{_form(action)}` | {action.help} |" for action in arguments)
     table = f"\n| | |\n|-|-|\n{rows}\n" if rows else ""
     example = "\n".join(line.strip() for line in (command.epilog or "").splitlines()[1:])

@@ -6,7 +6,8 @@ import shutil
 from argparse import Namespace
 from pathlib import Path
 
-from stackbook.report.page import write, write_index
+from stackbook.report.index import write_index
+from stackbook.report.page import write
 from stackbook.runbook import history
 from stackbook.runbook.record import REPORT, write_record
 

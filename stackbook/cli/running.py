@@ -10,6 +10,7 @@ from pathlib import Path
 from stackbook.runbook import history
 from stackbook.runbook import run as runs
 from stackbook.runbook.catalogue import find
+from stackbook.runbook.order import Consent, order
 from stackbook.runbook.parameters import assigned, loaded
 from stackbook.runbook.record import Record, exit_code
 
@@ -17,7 +18,7 @@ from stackbook.runbook.record import Record, exit_code
 def run(arguments: Namespace) -> int:
     """Run a runbook."""
     given = {**(loaded(Path(arguments.params)) if arguments.params else {}), **assigned(arguments.parameters)}
-    wanted = runs.order(
+    wanted = order(
         find(arguments.runbook),
         given,
         _consent(arguments),
@@ -40,8 +41,8 @@ def undo(arguments: Namespace) -> int:
     return _ended(runs.undo(folder, _consent(arguments), timeout=arguments.timeout, stream=_stream(arguments)), arguments)
 
 
-def _consent(arguments: Namespace) -> runs.Consent:
-    return runs.Consent("yes" if arguments.yes else arguments.approve, getattr(arguments, "allow_delete", False))
+def _consent(arguments: Namespace) -> Consent:
+    return Consent("yes" if arguments.yes else arguments.approve, getattr(arguments, "allow_delete", False))
 
 
 def _stream(arguments: Namespace) -> object:

@@ -51,11 +51,13 @@ def status(arguments: Namespace) -> int:
 
 def env(arguments: Namespace) -> None:
     """Print the variables, or the clouds.yaml, with which any client uses the sandbox."""
-    if arguments.clouds_yaml:
-        return print(sandbox.clouds_yaml(arguments.name), end="")
     variables = sandbox.environment(arguments.name)
+    if arguments.clouds_yaml:
+        print(sandbox.clouds_yaml(arguments.name), end="")
+        return
     if arguments.json:
-        return print(json.dumps(variables))
+        print(json.dumps(variables))
+        return
     print("\n".join(f"export {name}={shlex.quote(value)}" for name, value in variables.items()))
     print("# as an entry of clouds.yaml: stackbook sandbox env --clouds-yaml")
 
@@ -64,7 +66,8 @@ def logs(arguments: Namespace) -> None:
     """List a sandbox's log files, or show the last lines of each."""
     paths = sandbox.logs(arguments.name, host=arguments.host, project=arguments.project)
     if arguments.json:
-        return print(json.dumps([str(path) for path in paths]))
+        print(json.dumps([str(path) for path in paths]))
+        return
     for path in paths:
         print(path if not arguments.lines else f"==> {path} <==")
         if arguments.lines:

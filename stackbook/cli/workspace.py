@@ -66,7 +66,7 @@ def jupyter(arguments: Namespace) -> None:
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *arguments.arguments]
     sys.stdout.flush()
     os.chdir(folder)
-    os.execve(sys.executable, command, {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})
+    os.execve(sys.executable, command, {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})  # noqa: S606
 
 
 def _settings(path: Path) -> None:

@@ -30,7 +30,7 @@ class KernelClient(AsyncKernelClient):
         """Whether the kernel's process runs."""
         return self.kernel.alive
 
-    async def wait_for_ready(self, timeout: float | None = None) -> None:
+    async def wait_for_ready(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as its base names it
         """Return as soon as the kernel answers on both channels; raises KernelFailed when it ended or is silent."""
         until = time.monotonic() + (timeout or 60)
         while not await self._answers():

@@ -13,7 +13,7 @@ from stackbook.runbook.stopping import Stop
 from stackbook.runbook.transcript import FAILED, Transcript
 
 if TYPE_CHECKING:
-    from stackbook.runbook.run import Order
+    from stackbook.runbook.order import Order
 
 ANSI = re.compile(r"\x1b\[[0-9;]*m")
 

@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from stackbook.runbook.launch import SPARED
-
-sys.modules.update({name: module for name, module in SPARED.items() if name not in sys.modules})
-# before papermill: 1.7 s of its import are IRI checks that no notebook schema uses
-
+from jupyter_core.utils import run_sync
 from nbclient.exceptions import CellExecutionError, DeadKernelError
-from papermill.clientwrap import PapermillNotebookClient  # type: ignore[import-untyped]
-from papermill.engines import Engine  # type: ignore[import-untyped]
+from papermill.clientwrap import PapermillNotebookClient
+from papermill.engines import Engine
 
 from stackbook.render.redact import Redactor
 from stackbook.runbook.client import KernelFailed
@@ -35,7 +30,7 @@ class RunbookEngine(Engine):  # type: ignore[misc]
     def execute_notebook(
         cls,
         nb: NotebookNode,
-        kernel_name: str = "python3",
+        kernel_name: str = "python3",  # noqa: ARG003 - every runbook is Python, in this very environment
         output_path: str | None = None,
         *,
         transcript: Transcript | None = None,
@@ -64,17 +59,20 @@ class RunbookClient(PapermillNotebookClient):  # type: ignore[misc]
     """Executes the cells one after the other and tells the transcript."""
 
     def __init__(self, transcript: Transcript, stop: Stop) -> None:
-        super().__init__(transcript, km=stop.kernel, store_widget_state=False, coalesce_streams=True)
+        super().__init__(transcript, km=stop.kernel, store_widget_state=False)
         self.stop = stop
 
     def execute(self, **_: Any) -> Any:
         """Execute until the end, the first failure, or the stop."""
         self.reset_execution_trackers()
-        with self.setup_kernel():
-            try:
-                self.papermill_execute_cells()
-            finally:
-                self.kc.stop_channels()
+        self.kc = self.km.client()
+        self.kc.allow_stdin = False
+        self.kc.start_channels()
+        try:
+            run_sync(self.kc.wait_for_ready)(self.startup_timeout)
+            self.papermill_execute_cells()
+        finally:
+            self.kc.stop_channels()
         return self.nb
 
     def papermill_execute_cells(self) -> None:

@@ -23,12 +23,17 @@ def main(connection_file: str, packages: str) -> None:
     die_with(int(os.environ.pop(PARENT_VARIABLE)))
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))  # so that what a runbook registered for the exit is done
     os.umask(0o077)
-    sys.modules.update(SPARED)
+    spare()
     sys.path.append(packages)
     from ipykernel.kernelapp import IPKernelApp
 
     options = ["--HistoryManager.enabled=False", "--IPKernelApp.capture_fd_output=True", "--colors=nocolor"]
     IPKernelApp.launch_instance(argv=["-f", connection_file, *options])
+
+
+def spare() -> None:
+    """Have the modules of `SPARED`, where they are not imported yet, count as not installed."""
+    sys.modules.update({name: module for name, module in SPARED.items() if name not in sys.modules})
 
 
 def die_with(runner: int) -> None:

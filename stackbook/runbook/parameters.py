@@ -87,7 +87,7 @@ def _yaml(text: str, path: Path) -> Any:
     import yaml
 
     try:
-        return yaml.load(text, Loader=yaml.BaseLoader)
+        return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - it makes texts, lists and mappings only
     except (yaml.YAMLError, RecursionError) as error:
         raise BadInput(f"{path}: not readable as YAML: {error}", hint="mend the line named") from None
 

@@ -24,18 +24,15 @@ if TYPE_CHECKING:
 LONGEST_PATH = 60
 """Characters: a socket's path may have 107, and the folder's is a part of it."""
 
+SHORT_PLACE = "/tmp"  # noqa: S108 - the folder made there is private, and its name random
+
 
 class Kernel:
-    """One kernel process, started at once; what it needs of a kernel manager, `papermill` finds here.
-
-    `environment` is added to this process's. The kernel is killed when the runner dies.
-    """
-
-    has_kernel = True
+    """One kernel process, started at once, with `environment` added to this process's; killed when the runner dies."""
 
     def __init__(self, environment: Mapping[str, str] | None = None) -> None:
         place = tempfile.gettempdir()
-        self.folder = Path(tempfile.mkdtemp(prefix="stackbook-", dir=place if len(place) < LONGEST_PATH else "/tmp"))
+        self.folder = Path(tempfile.mkdtemp(prefix="stackbook-", dir=place if len(place) < LONGEST_PATH else SHORT_PLACE))
         self.connection = _connection(self.folder)
         path = self.folder / "connection.json"
         path.write_text(json.dumps(self.connection))

@@ -33,12 +33,13 @@ def record(folder: Path) -> Record:
     about = {name: first.get(name) for name in ("run", "runbook", "site", "request_id", "user", "parameters", "versions")}
     about["run"] = folder.name
     changes = _changes(events)
+    made = sum(change["state"] == "done" for change in changes)
     return {
         **about,
-        "status": _status(events, attempt, end, folder),
+        "status": _status(events, made, end, folder),
         "digest": _digest(events),
         "changes": changes,
-        "done": sum(change["state"] == "done" for change in changes),
+        "done": made,
         "findings": [_bare(event) for event in events if event["event"] == "finding"],
         "started": first["time"],
         "finished": end.get("time") or (None if living(folder) else events[-1]["time"]),
@@ -102,14 +103,13 @@ def exit_code(found: Record) -> int:
 
 
 def cells(notebook: Path) -> list[Record]:
-    """Each code cell's `index`, `status` (completed, failed, skipped, pending) and `seconds`; none where papermill left no word."""
+    """Each code cell's `index`, `status` (completed, failed, skipped, pending) and `seconds`, where papermill left word of it."""
     try:
         listed = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
     except (OSError, ValueError, KeyError, TypeError):
         return []
-    told = [
-        (index, cell.get("metadata", {}).get("papermill")) for index, cell in enumerate(listed) if cell.get("cell_type") == "code"
-    ]
+    code = [(index, cell) for index, cell in enumerate(listed) if cell.get("cell_type") == "code"]
+    told = [(index, cell.get("metadata", {}).get("papermill")) for index, cell in code]
     statuses = {"running": "failed"}
     return [
         {"index": index, "status": statuses.get(about["status"], about["status"]), "seconds": about.get("duration")}
@@ -118,15 +118,15 @@ def cells(notebook: Path) -> list[Record]:
     ]
 
 
-def _status(events: Sequence[Event], attempt: Sequence[Event], end: Event, folder: Path) -> str:
+def _status(events: Sequence[Event], made: int, end: Event, folder: Path) -> str:
     if _last(events, "undone"):
         return "undone"
-    found = end.get("status") or outcome(attempt)[0]
+    found = end.get("status") or outcome(last_attempt(events))[0]
     alive = not end and living(folder)
     by_runner = "notebook" in events[0]
     if not end and (by_runner or not found):
         return "running" if alive else "interrupted"
-    if found == "unchanged" and any(event["event"] == "done" for event in events):
+    if found == "unchanged" and made:
         found = "applied"
     return "undone" if found == "applied" and (_last(events, "plan") or {}).get("undoes") else found
 

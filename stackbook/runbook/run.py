@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import os
 import platform
-import shlex
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 import stackbook
 from stackbook.config import site_settings
@@ -19,10 +17,11 @@ from stackbook.errors import BadInput, Busy, StackbookError
 from stackbook.journal import RUN_VARIABLE, Run, living, new_run, open_run, read_events
 from stackbook.render.redact import Redactor
 from stackbook.runbook import history
-from stackbook.runbook.catalogue import Runbook, find, read
-from stackbook.runbook.coercion import Given
+from stackbook.runbook.catalogue import find, read
 from stackbook.runbook.ending import Ended, ended
 from stackbook.runbook.files import write_private
+from stackbook.runbook.launch import spare
+from stackbook.runbook.order import NONE, Consent, Order, order, texts
 from stackbook.runbook.parameters import Values, checked, injected
 from stackbook.runbook.process import Kernel
 from stackbook.runbook.progress import Progress
@@ -32,72 +31,10 @@ from stackbook.runbook.summary import tell
 from stackbook.secrets import known_secrets
 
 
-@dataclass(frozen=True)
-class Consent:
-    """What the person allows: a plan by its digest (or ``yes`` to any), and deletions beyond the usual."""
-
-    PARAMETERS: ClassVar = frozenset({"approve", "allow_delete"})
-
-    approve: str = ""
-    allow_delete: bool = False
-
-    def given(self) -> dict[str, Given]:
-        """The parameters that carry the consent into the runbook."""
-        approve: dict[str, Given] = {"approve": self.approve} if self.approve else {}
-        return {**approve, **({"allow_delete": "true"} if self.allow_delete else {})}
-
-
-NONE = Consent()
-
-
-@dataclass(frozen=True)
-class Order:
-    """One execution: which runbook, with which values, for how long, and the command that repeats it."""
-
-    runbook: Runbook
-    values: Values
-    timeout: float | None = None
-    """Seconds for the whole run."""
-    command: str = ""
-    """Approves the plan when ``--approve DIGEST`` follows it."""
-    stream: Any = field(default=None, repr=False)
-    """Where progress is shown; standard error by default."""
-
-    @property
-    def site(self) -> str:
-        """The name of the site, given or by default; empty for a runbook without one."""
-        return str(self.values.get("site", self.runbook.default("site")) or "")
-
-
-def order(
-    runbook: Runbook,
-    given: Mapping[str, Given],
-    consent: Consent = NONE,
-    *,
-    site: str | None = None,
-    timeout: float | None = None,
-    stream: Any = None,
-) -> Order:
-    """What to execute, after all that can be refused beforehand is: raises BadInput."""
-    steering = {**({"site": site} if site else {}), **consent.given()}
-    repeat = {name: value for name, value in {**given, **steering}.items() if name not in Consent.PARAMETERS}
-    for name in steering:
-        if not runbook.declares(name):
-            options = {"site": "--site", "approve": "--approve and --yes", "allow_delete": "--allow-delete"}[name]
-            raise BadInput(
-                f"{runbook.name} has no parameter {name!r}, so {options} can't be given", hint=f"stackbook show {runbook.name}"
-            )
-    values = checked({**given, **steering}, runbook.parameters, runbook.name)
-    made = Order(runbook, values, timeout, _command(runbook, repeat), stream)
-    if made.site:
-        site_settings(made.site)
-    return made
-
-
 def run(wanted: Order) -> Record:
     """Execute a runbook in a run of its own and return its record."""
     started = new_run(wanted.runbook.name, wanted.site, history.runs_folder())
-    with _private():
+    with _held(started):
         started.begin(notebook=str(wanted.runbook.path), parameters=_kept(wanted.values), versions=versions())
         return execute(started, wanted)
 
@@ -105,7 +42,8 @@ def run(wanted: Order) -> Record:
 def resume(folder: Path, consent: Consent = NONE, *, timeout: float | None = None, stream: Any = None) -> Record:
     """Execute the run's runbook again, with its parameters and in its folder: what is done falls out of the plan.
 
-    Changes that were approved stay approved; `consent` approves a plan that never was. Raises BadInput when the run came to its end, Busy while it goes on.
+    Changes that were approved stay approved; `consent` approves a plan that never was. Raises BadInput when the run came
+    to its end, Busy while it goes on.
     """
     before = record(folder)
     if before["status"] in GOOD:
@@ -114,9 +52,9 @@ def resume(folder: Path, consent: Consent = NONE, *, timeout: float | None = Non
         )
     first = next(read_events(folder / "journal.jsonl"))
     runbook = read(Path(first["notebook"])) if "notebook" in first else find(first["runbook"])
-    values = checked({**_texts(first.get("parameters") or {}), **consent.given()}, runbook.parameters, runbook.name)
+    values = checked({**texts(first.get("parameters") or {}), **consent.given()}, runbook.parameters, runbook.name)
     continued = open_run(folder)
-    with _private():
+    with _held(continued):
         continued.hold()
         _keep_notebook(folder)
         continued.write("resumed", user=first.get("user"))
@@ -159,6 +97,7 @@ def _executed(current: Run, wanted: Order, redact: Redactor, progress: Progress)
     transcript = failure = None
     try:
         with stop.watching(wanted.timeout):
+            spare()
             # imported while the kernel starts: neither waits for the other
             from stackbook.runbook.kernel import RunbookEngine
             from stackbook.runbook.transcript import Transcript, node
@@ -166,7 +105,7 @@ def _executed(current: Run, wanted: Order, redact: Redactor, progress: Progress)
             nb = node(wanted.runbook.notebook, injected(wanted.values) if wanted.values else "")
             transcript = Transcript(nb, lambda text: write_private(current.folder / NOTEBOOK, text), redact, progress)
             RunbookEngine.execute_notebook(nb, transcript=transcript, stop=stop)
-    except Exception as error:  # noqa: BLE001 - becomes the run's recorded end
+    except Exception as error:
         failure = error
     finally:
         kernel.stop()
@@ -183,35 +122,14 @@ def versions() -> dict[str, str]:
 
 
 @contextmanager
-def _private() -> Iterator[None]:
-    """Whatever is written meanwhile is its owner's alone."""
+def _held(current: Run) -> Iterator[None]:
+    """Whatever is written meanwhile is its owner's alone; afterwards the run is free for others."""
     before = os.umask(0o077)
     try:
         yield
     finally:
         os.umask(before)
-
-
-def _command(runbook: Runbook, given: Mapping[str, Given]) -> str:
-    name = runbook.name if "/" not in str(runbook.path) or _by_name(runbook) else str(runbook.path)
-    options = [
-        f"--site {shlex.quote(_flat(value))}" if parameter == "site" else f"-p {shlex.quote(f'{parameter}={_flat(value)}')}"
-        for parameter, value in given.items()
-    ]
-    return " ".join(["stackbook run", shlex.quote(name), *options])
-
-
-def _by_name(runbook: Runbook) -> bool:
-    try:
-        return find(runbook.name).path == runbook.path
-    except BadInput:
-        return False
-
-
-def _flat(value: Given) -> str:
-    import json
-
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        current.release()
 
 
 def _kept(values: Values) -> Values:
@@ -219,23 +137,8 @@ def _kept(values: Values) -> Values:
     return {name: value for name, value in values.items() if name != "approve"}
 
 
-def _texts(values: Values) -> dict[str, Given]:
-    """Recorded values as texts again."""
-    return {name: _text(value) for name, value in values.items()}
-
-
-def _text(value: Any) -> Given:
-    if isinstance(value, list):
-        return [_text(item) for item in value]
-    if isinstance(value, dict):
-        return {name: _text(item) for name, item in value.items()}
-    if value is None:
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def _keep_notebook(folder: Path) -> None:
-    """Move the notebook of the attempt before out of the way: notebook-1.ipynb, -2 …"""
+    """Move the notebook of the attempt before out of the way: notebook-1.ipynb, then -2."""
     number = 1 + sum(1 for _ in folder.glob("notebook-*.ipynb"))
     with suppress(FileNotFoundError):
         (folder / NOTEBOOK).rename(folder / f"notebook-{number}.ipynb")
@@ -244,11 +147,12 @@ def _keep_notebook(folder: Path) -> None:
 def _report(folder: Path) -> Path | None:
     """Write the run's page and the index over all runs; a page that can't be made does not fail the run."""
     try:
-        from stackbook.report.page import write, write_index
+        from stackbook.report.index import write_index
+        from stackbook.report.page import write
 
         page = write(folder)
         write_index(folder.parent)
-    except Exception as error:  # noqa: BLE001 - the record holds; the page can be made again
+    except Exception as error:
         print(f"no report: {type(error).__name__}: {error}; try: stackbook report {folder.name}", file=sys.stderr)
         return None
     return Path(page)

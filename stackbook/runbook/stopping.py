@@ -29,10 +29,11 @@ class Stop:
     def now(self, reason: str) -> None:
         """Stop for `reason`; the second time, without patience."""
         if self.reason:
-            return self.kernel.kill()
-        self.reason = reason
-        self.kernel.interrupt()
-        self._killer.start()
+            self.kernel.kill()
+        else:
+            self.reason = reason
+            self.kernel.interrupt()
+            self._killer.start()
 
     @property
     def exit_code(self) -> int:

@@ -68,6 +68,7 @@ class Transcript:
     def cell_complete(self, cell: Cell, cell_index: int) -> None:
         """Mark the cell completed if it did not fail, without its secrets; save."""
         about = cell.metadata.papermill
+        cell.outputs = merged(cell.outputs)
         if about.status == RUNNING:
             about.update(status=COMPLETED, exception=False)
         about.end_time = _now()
@@ -107,6 +108,24 @@ def node(notebook: dict[str, Any], parameters: str) -> Any:
             del added["id"]
         made.cells.insert(next(tagged, 0), added)
     return made
+
+
+def merged(outputs: list[Any]) -> list[Any]:
+    """`outputs` with adjacent pieces of one stream joined, so that no secret is torn apart; overwritten lines are left out.
+
+    nbclient has an option for it, which takes 18 s for a line of 100 kB.
+    """
+    found: list[Any] = []
+    for output in outputs:
+        if output.output_type == "stream" and found and found[-1].get("name") == output.name:
+            found[-1].text += output.text
+        else:
+            found.append(output)
+    for output in found:
+        if output.output_type == "stream" and "\r" in output.text:
+            lines = output.text.replace("\r\n", "\n").split("\n")
+            output.text = "\n".join(line.rstrip("\r").rpartition("\r")[2] for line in lines)
+    return found
 
 
 def clean(value: Any, redact: Redact, kind: str = "") -> Any:

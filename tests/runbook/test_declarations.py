@@ -7,7 +7,7 @@ import pytest
 from stackbook.errors import BadInput
 from stackbook.runbook.declarations import Parameter, declared
 
-CELL = '''\
+CELL = """\
 vlan: int = 204  # VLAN id, 1-4094
 name = "net=204"  # a default with an equals sign
 roles: list[str] = [
@@ -16,7 +16,7 @@ roles: list[str] = [
 mode: Literal["a", "b"] = "a"
 derived = vlan + 1
 nothing: str | None = None
-'''
+"""
 
 
 def test_each_line_is_a_parameter() -> None:

@@ -14,8 +14,9 @@ import pytest
 from stackbook.errors import BadInput, StackbookError
 from stackbook.runbook import history
 from stackbook.runbook.catalogue import find
+from stackbook.runbook.order import Consent, order
 from stackbook.runbook.record import exit_code
-from stackbook.runbook.run import Consent, order, resume, run, undo
+from stackbook.runbook.run import resume, run, undo
 
 Things = Callable[[], dict[str, Any]]
 
@@ -65,13 +66,20 @@ def test_the_run_folder_is_private_and_complete(books: Path) -> None:
     found, said = ran("things", "yes", count="1")
     folder = Path(found["notebook"]).parent
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
-    assert {path.name for path in folder.iterdir()} - {"report.html"} == {"notebook.ipynb", "run.json", "journal.jsonl", "log.txt"}
+    assert {path.name for path in folder.iterdir()} - {"report.html"} == {
+        "notebook.ipynb",
+        "run.json",
+        "journal.jsonl",
+        "log.txt",
+    }
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
     written = json.loads((folder / "run.json").read_text())
     assert {**written, "report": None} == {**found, "report": None}
     assert (folder / "log.txt").read_text() in said
     assert found["by"] == "yes" and found["parameters"] == {"count": 1} and found["request_id"].startswith("req-")
-    assert [cell["status"] for cell in found["cells"]] == ["completed"] * 7 and all(cell["seconds"] >= 0 for cell in found["cells"])
+    assert [cell["status"] for cell in found["cells"]] == ["completed"] * 7 and all(
+        cell["seconds"] >= 0 for cell in found["cells"]
+    )
 
 
 def test_bad_input_makes_no_run(books: Path) -> None:
@@ -118,8 +126,10 @@ def test_sys_exit_0_is_an_end_not_a_failure(books: Path) -> None:
 
 def test_values_arrive_as_typed(books: Path) -> None:
     """Every declared type arrives in the kernel as the value that was meant."""
-    tricky = "it's \"quoted\"\n\\ and {braces} $HOME `x` é\u2028"
-    found, said = ran("free", code=f"assert maybe == {tricky!r}", number="007", flag="yes", names="52:54:00:12:34:56,no", maybe=tricky)
+    tricky = 'it\'s "quoted"\n\\ and {braces} $HOME `x` é\u2028'
+    found, said = ran(
+        "free", code=f"assert maybe == {tricky!r}", number="007", flag="yes", names="52:54:00:12:34:56,no", maybe=tricky
+    )
     assert found["error"] is None and "first 7 True ['52:54:00:12:34:56', 'no']" in said
 
 
