@@ -8,16 +8,15 @@ from typing import Any
 
 import pandas as pd
 
+from stackbook.render.columns import told
 from stackbook.render.html import block, table_html
 from stackbook.render.table import missing, table
 from stackbook.render.text import table_text
 from stackbook.render.values import one_line
 
 Row = Mapping[str, Any]
-MOST_COLUMNS = 10
-"""Columns of a survey that are shown; the DataFrame has all."""
-FIRST = ("name", "id", "status", "state")
-UNSHOWN = ("links", "location", "tags", "created_at", "updated_at", "revision_number", "tenant_id")
+OPEN_ROWS = 25
+"""Rows up to which a kind's table is unfolded."""
 
 
 class Frame(pd.DataFrame):
@@ -42,31 +41,17 @@ def frame(rows: Sequence[Row]) -> Frame:
 
 
 def survey_html(kinds: Mapping[str, Sequence[Row]]) -> str:
-    """A folded table for each kind, the first kinds open; at most ten columns each."""
-    return block(*(_kind(kind, rows, folded=len(rows) > 12) for kind, rows in kinds.items()))
+    """A folded table for each kind, short ones open; the columns that tell most."""
+    return block(*(_kind(kind, rows, folded=len(rows) > OPEN_ROWS) for kind, rows in kinds.items()))
 
 
 def survey_text(kinds: Mapping[str, Sequence[Row]]) -> str:
     """A table for each kind, for terminals."""
-    return "\n\n".join(f"{one_line(kind)} ({len(rows)})\n{table_text(_brief(rows)[0])}" for kind, rows in kinds.items())
+    return "\n\n".join(f"{one_line(kind)} ({len(rows)})\n{table_text(told(kind, rows)[0])}" for kind, rows in kinds.items())
 
 
 def _kind(kind: str, rows: Sequence[Row], *, folded: bool) -> str:
-    brief, hidden = _brief(rows)
-    more = f' <span class="sb-aside">{hidden} more columns in the DataFrame</span>' if hidden else ""
+    shown, hidden = told(kind, rows)
+    more = f'<div class="sb-aside">{hidden} more columns in the DataFrame</div>' if hidden else ""
     head = f'<summary><b>{escape(one_line(kind))}</b> <span class="sb-aside">{len(rows):,}</span></summary>'
-    return f"<details{'' if folded else ' open'}>{head}{table(brief)}{more}</details>"
-
-
-def _brief(rows: Sequence[Row]) -> tuple[list[dict[str, Any]], int]:
-    """The rows with their most telling columns, and how many others have values."""
-    names = list(dict.fromkeys(name for row in rows for name in row))
-    telling = [name for name in names if any(not _empty(row.get(name)) for row in rows)]
-    ordered = [name for name in FIRST if name in telling]
-    ordered += [name for name in telling if name not in FIRST and name not in UNSHOWN]
-    kept = ordered[:MOST_COLUMNS]
-    return [{name: row.get(name) for name in kept} for row in rows], len(telling) - len(kept)
-
-
-def _empty(value: Any) -> bool:
-    return missing(value) or (isinstance(value, (str, list, dict, tuple)) and not value)
+    return f"<details{'' if folded else ' open'}>{head}{table(shown)}{more}</details>"
