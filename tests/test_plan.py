@@ -48,7 +48,11 @@ def make(world: World, change: Change) -> World:
     name = change.resource["name"]
     if change.action == "delete":
         return {other: kept for other, kept in world.items() if other != name}
-    return {**world, name: {**world.get(name, {}), **change.after}}
+    made = {**world.get(name, {}), **change.after}
+    if made.get("labels") is not None:
+        labels = {**(world.get(name, {}).get("labels") or {}), **made["labels"]}
+        made["labels"] = {label: text for label, text in labels.items() if text is not None}
+    return {**world, name: made}
 
 
 def planned(desired: list[Resource | Absent], world: World) -> Plan:

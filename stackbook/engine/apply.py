@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from stackbook.cloud import api_errors
@@ -15,6 +15,8 @@ from stackbook.journal import Event, Run, open_run
 from stackbook.plans import Change, Plan, Values, revive
 from stackbook.site import Site
 
+COMPLETED_BY: dict[str, tuple[str, ...]] = {"update": ("create", "replace"), "create": ("replace",)}
+"""What may be left of a change that was cut off: to the action left, the actions it completes."""
 YES = "yes"
 """Approves whatever is planned: for the sandbox, and for schedules whose owner chose it."""
 
@@ -84,9 +86,8 @@ def approved(plan: Plan, run: Run, approve: str) -> bool:
     """Whether `approve` names this plan, or this run was approved before with all of these changes in it."""
     if approve in (YES, plan.digest):
         return True
-    earlier = [event for event in run.events() if event["event"] == "approved"]
-    granted = {_pair(change) for event in earlier for change in event["changes"]}
-    return bool(earlier) and all(_pair(change.record()) in granted for change in plan)
+    granted = [Change.revive(found) for event in run.events() if event["event"] == "approved" for found in event["changes"]]
+    return bool(granted) and all(any(_within(change, earlier) for earlier in granted) for change in plan)
 
 
 def not_approved(plan: Plan, run: Run, approve: str) -> PlanNotApproved:
@@ -153,20 +154,33 @@ def dispatch(change: Change, site: Site) -> Values:
 
 def made(events: list[Event]) -> Iterator[tuple[Change, Values | None]]:
     """The pairs that a run made, in order, with their memos; memo None for one begun and not known to be finished."""
-    found: dict[tuple[str, str], tuple[Change, Values | None]] = {}
-    begun: Change | None = None
+    found: list[tuple[Change, Values | None]] = []
+    begun: int | None = None
     for event in events:
         if event["event"] == "started":
-            begun = Change.revive(event["change"])
-            found.setdefault((begun.action, begun.address), (begun, None))
+            begun = _begun(found, Change.revive(event["change"]))
         elif event["event"] == "done" and begun is not None:
-            found[begun.action, begun.address] = (begun, event["memo"])
+            found[begun] = (found[begun][0], event["memo"])
             begun = None
-    yield from found.values()
+    yield from found
 
 
-def _pair(change: dict[str, Any]) -> tuple[str, str, str]:
-    return change["action"], change["address"], repr(sorted(change["after"].items()))
+def _begun(found: list[tuple[Change, Values | None]], change: Change) -> int:
+    """The place of a change among those found: that of the same one when it was cut off before, else a new one."""
+    for place, (earlier, memo) in enumerate(found):
+        if memo is None and (earlier.action, earlier.address) == (change.action, change.address):
+            joined = replace(change, before={**change.before, **earlier.before}, after={**earlier.after, **change.after})
+            found[place] = (joined, None)
+            return place
+    found.append((change, None))
+    return len(found) - 1
+
+
+def _within(change: Change, granted: Change) -> bool:
+    """Whether a change is the granted one, or what is left of it where that was cut off midway."""
+    completes = granted.action in COMPLETED_BY.get(change.action, ()) or granted.action == change.action
+    same = all(name in granted.after and granted.after[name] == value for name, value in change.after.items())
+    return completes and granted.address == change.address and same
 
 
 def _told(error: BaseException, site: Site) -> dict[str, Any]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from stackbook import resources
 from stackbook.cloud import api_errors
-from stackbook import resources
 from stackbook.engine.apply import made
 from stackbook.engine.planning import Planned
 from stackbook.errors import BadInput, ChangedSince
 from stackbook.journal import Event, Run
-from stackbook.plans import Actual, Change, Plan, Resource, revive, same
+from stackbook.plans import Actual, Change, Plan, Resource, Values, revive, same
 from stackbook.site import Site
+
+Made = tuple[Change, Values | None]
+"""A pair that was made, with its memo; None for one begun and not known to be finished."""
 
 
 def plan_undo(run: Run, site: Site) -> Planned:
@@ -20,7 +23,6 @@ def plan_undo(run: Run, site: Site) -> Planned:
 
     Raises ChangedSince when someone changed one of its resources since, and BadInput when the run changed nothing.
     """
-    resources.load()
     resources.load()  # a journal may hold any kind
     events = run.events()
     if not any(event["event"] == "started" for event in events):
@@ -36,18 +38,46 @@ def plan_undo(run: Run, site: Site) -> Planned:
 
 def compute_undo(events: list[Event], site: Site) -> Plan:
     """The plan as of now, from a run's journal."""
-    pairs = [change.swapped(memo or {}) for change, memo in made(events)]
-    reversing = [pair for pair in reversed(pairs) if not _follows(pair)]
+    whole = [(change, memo) for change, memo in made(events)]
+    pairs = [change.swapped(memo or {}) for change, memo in net([pair for pair in whole if not _follows(pair[0])])]
     left: list[Change] = []
-    for pair in reversing:
-        later = [other for other in left if other.address == pair.address]
-        if pair.action == "delete" and later and later[-1].action == "create":
-            left = [other for other in left if other.address != pair.address]  # made and removed by the run: never was
-        elif _left(pair, site, later):
+    for pair in reversed(pairs):
+        removed_first = any(other.address == pair.address for other in left)
+        if _left(pair, site, removed_first=removed_first):
             left.append(pair)
-    following = _unique([pair for pair in pairs if _follows(pair)])
+    following = _unique([change.swapped(memo or {}) for change, memo in whole if _follows(change)])
     left += [pair for pair in following if _stale(pair, site, left)]
-    return Plan(site.name, tuple(left), kept=len(pairs) - len(left))
+    return Plan(site.name, tuple(left), kept=len(pairs) + len(following) - len(left))
+
+
+def net(pairs: Sequence[Made]) -> list[Made]:
+    """What a run did to each resource in all: pairs of several plans, applied one after the other, joined.
+
+    A resource removed and then made again stays two pairs.
+    """
+    found: list[Made] = []
+    for change, memo in pairs:
+        place = next((at for at in reversed(range(len(found))) if found[at][0].address == change.address), None)
+        if place is None or (earlier := found[place])[0].action == "delete":
+            found.append((change, memo))
+        elif change.action == "delete":
+            del found[place]  # its place is the later one: what it needs was removed after it
+            if earlier[0].action == "update":
+                found.append((replace(change, before={**change.before, **earlier[0].before}), memo))
+        else:
+            found[place] = _joined(earlier, (change, memo))
+    return found
+
+
+def _joined(earlier: Made, later: Made) -> Made:
+    (first, memo), (second, more) = earlier, later
+    kept = {name: value for name, value in first.after.items() if more is not None or name not in second.after}
+    after = {**kept, **second.after} if more is not None else kept
+    before = {**second.before, **first.before} if first.action == "update" else first.before
+    action = second.action if first.action == "update" else first.action
+    about = {**first.resource, **second.resource}
+    whole = replace(first, action=action, resource=about, before=before, after=after, id=second.id or first.id)
+    return whole, None if memo is None and more is None else {**(memo or {}), **(more or {})}
 
 
 def _follows(pair: Change) -> bool:
@@ -64,35 +94,31 @@ def _stale(pair: Change, site: Site, left: Sequence[Change]) -> bool:
     return actual is not None and any(not same(actual.values.get(name), value) for name, value in resource.values.items())
 
 
-def _left(pair: Change, site: Site, later: Sequence[Change]) -> bool:
+def _left(pair: Change, site: Site, *, removed_first: bool) -> bool:
     with api_errors(pair.address):
-        return _still_to_do(pair, site, later)
+        return removed_first or _still_to_do(pair, site)
 
 
-def _still_to_do(pair: Change, site: Site, later: Sequence[Change]) -> bool:
-    """Whether a pair is to be made; `later` are those of the same resource that undo what the run did after it."""
+def _still_to_do(pair: Change, site: Site) -> bool:
     actual = revive(pair.resource).read(site)
-    if later and later[-1].action in ("create", "delete"):
-        return True
     if pair.action == "create":
         return actual is None
     if actual is None:
         if pair.action == "delete":
             return False
         raise ChangedSince(f"{pair.address} is gone: it can't be brought back to what it was", hint="look who removed it")
-    restored = {name for other in later for name in other.after}
-    if pair.action == "update" and not restored & set(pair.after) and _equal(actual, pair.after):
+    if pair.action == "update" and _equal(actual, pair.after):
         return False
-    _refuse_changed(pair, actual, restored)
+    _refuse_changed(pair, actual)
     return True
 
 
-def _refuse_changed(pair: Change, actual: Actual, restored: set[str]) -> None:
+def _refuse_changed(pair: Change, actual: Actual) -> None:
     if pair.id and actual.id and pair.id != actual.id:
         raise ChangedSince(f"{pair.address} is another one now", found=f"id {actual.id}, made as {pair.id}")
     if not pair.memo:
         return  # begun and cut off: what is there now may be half made, and is taken back all the same
-    differing = {name: value for name, value in pair.before.items() if name not in restored and not same(actual.values.get(name), value)}
+    differing = {name: value for name, value in pair.before.items() if not same(actual.values.get(name), value)}
     if differing:
         found = [f"{name} is {actual.values.get(name)!r}, was left as {value!r}" for name, value in differing.items()]
         raise ChangedSince(f"{pair.address} was changed since", found=found, hint="set it back by hand, or keep it as it is")
