@@ -99,8 +99,8 @@ def _row(found: Record) -> Record:
         "run": found["run"],
         "status": found["status"],
         "site": found["site"],
-        "changes": f"{found['done']}/{total}" if total else "",
-        "digest": found["digest"] or "",
+        "changes": f"{found['done']}/{total}" if total else "-",
+        "digest": found["digest"] or "-",
         "by": found["user"],
     }
 

@@ -10,7 +10,7 @@ from stackbook.errors import StackbookError
 from stackbook.journal import Run
 from stackbook.runbook.record import AWAITING, Record, last_attempt, outcome, status_of
 from stackbook.runbook.stopping import Stop
-from stackbook.runbook.transcript import FAILED, Transcript
+from stackbook.runbook.transcript import FAILED, Transcript, failure
 
 if TYPE_CHECKING:
     from stackbook.runbook.order import Order
@@ -32,16 +32,16 @@ class Ended:
         return {"status": self.status, "error": self.error, "exit_code": self.exit_code}
 
 
-def ended(run: Run, stop: Stop, transcript: Transcript | None, failure: Exception | None, order: Order) -> Ended:
-    """The end of the attempt; `failure` is what kept the notebook from being executed to its end."""
+def ended(run: Run, stop: Stop, transcript: Transcript | None, stumble: Exception | None, order: Order) -> Ended:
+    """The end of the attempt; `stumble` is what kept the notebook from being executed to its end."""
     attempt = last_attempt(run.events())
     status, error = outcome(attempt)
     if stop.exit_code:
         return Ended("interrupted", _stopped(f"stopped by {stop.reason}", run), stop.exit_code)
     if stop.reason:
         return Ended("failed", _stopped(f"not done within its {order.timeout:g} s (--timeout)", run))
-    if failure:
-        return Ended("failed", _failure(failure))
+    if stumble:
+        return Ended("failed", _told(stumble))
     cell = _failed_cell(transcript)
     if cell is not None:
         found = _same(error, cell) or _cell_error(cell)
@@ -55,10 +55,10 @@ def _stopped(what: str, run: Run) -> Record:
     return {"type": "Stopped", "what": what, "found": None, "hint": f"stackbook resume {run.id}"}
 
 
-def _failure(failure: Exception) -> Record:
-    if isinstance(failure, StackbookError):
-        return failure.record()
-    return {"type": type(failure).__name__, "what": str(failure)[:2000] or "no message", "found": None, "hint": None}
+def _told(stumble: Exception) -> Record:
+    if isinstance(stumble, StackbookError):
+        return stumble.record()
+    return {"type": type(stumble).__name__, "what": str(stumble)[:2000] or "no message", "found": None, "hint": None}
 
 
 def _failed_cell(transcript: Transcript | None) -> Any:
@@ -66,19 +66,15 @@ def _failed_cell(transcript: Transcript | None) -> Any:
     return next((cell for cell in cells if (cell.metadata.get("papermill") or {}).get("status") == FAILED), None)
 
 
-def _output(cell: Any) -> Any:
-    return next((output for output in cell.outputs if output.output_type == "error"), None)
-
-
 def _same(error: Record | None, cell: Any) -> Record | None:
     """The journal's error when it is the one that failed the cell: it has more to tell."""
-    output = _output(cell)
+    output = failure(cell)
     return error if error and output and error.get("type") == output.ename else None
 
 
 def _cell_error(cell: Any) -> Record:
     """The error as the cell shows it; what stackbook raised is taken apart again."""
-    output = _output(cell)
+    output = failure(cell)
     if output is None:
         return {"type": "CellFailed", "what": "a cell failed without saying why", "found": None, "hint": None}
     lines = ANSI.sub("", output.evalue).splitlines() or [""]

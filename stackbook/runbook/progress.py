@@ -40,12 +40,11 @@ class Progress:
             self._line(self._rest, end="")
             self._rest = ""
 
-    def end(self, seconds: float, *, failed: bool) -> None:
-        """The running cell ended."""
+    def end(self, told: str) -> None:
+        """The running cell ended; `told` says how, for example ``0.3 s``."""
         if self._rest:
             self._line(self._rest)
             self._rest = ""
-        told = f"{'failed after ' if failed else ''}{seconds:.1f} s"
         self.say(f" {told}" if self._open else f"{self._title}: {told}", joined=self._open)
         self._title = ""
 

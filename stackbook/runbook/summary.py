@@ -54,5 +54,11 @@ def ending(found: Record) -> str:
     if found["status"] in ("failed", "interrupted") and total:
         told += f" after {found['done']} of {total} changes"
     elif found["status"] in ("applied", "undone"):
-        told += f", {found['done']} of {total} changes"
+        told += f", {_counted(found['done'], total)}"
+        told += "; nothing left to do" if found["verified"] == [] else ""
     return f"{found['run']}: {told}"
+
+
+def _counted(done: int, total: int) -> str:
+    made = f"{done} change{'' if done == 1 else 's'} made"
+    return f"{made}, {total - done} no longer needed" if total > done else made

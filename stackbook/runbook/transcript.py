@@ -11,6 +11,7 @@ from typing import Any
 
 from stackbook.runbook.catalogue import INJECTED, titles
 from stackbook.runbook.progress import Progress
+from stackbook.runbook.record import AWAITING
 
 Cell = Any
 Redact = Callable[[str], str]
@@ -73,7 +74,7 @@ class Transcript:
             about.update(status=COMPLETED, exception=False)
         about.end_time = _now()
         about.duration = (datetime.fromisoformat(about.end_time) - datetime.fromisoformat(about.start_time)).total_seconds()
-        self._progress.end(about.duration, failed=about.status == FAILED)
+        self._progress.end(_how(cell, about))
         self.save()
 
     def finish(self) -> None:
@@ -91,6 +92,11 @@ class Transcript:
     def save(self) -> None:
         """Save the notebook as it is now."""
         self._save(json.dumps(clean(self.nb, self._redact), indent=1, ensure_ascii=False) + "\n")
+
+
+def failure(cell: Cell) -> Any:
+    """The error output of a failed cell; None where there is none."""
+    return next((output for output in cell.outputs if output.output_type == "error"), None)
 
 
 def node(notebook: dict[str, Any], parameters: str) -> Any:
@@ -137,6 +143,13 @@ def clean(value: Any, redact: Redact, kind: str = "") -> Any:
     if isinstance(value, list):
         return [clean(item, redact, kind) for item in value]
     return value
+
+
+def _how(cell: Cell, about: Any) -> str:
+    error = failure(cell)
+    if about.status == COMPLETED:
+        return f"{about.duration:.1f} s"
+    return "awaits approval" if error and error.ename in AWAITING else f"failed after {about.duration:.1f} s"
 
 
 def _now() -> str:

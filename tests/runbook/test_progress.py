@@ -1,0 +1,75 @@
+"""What a run says while it runs."""
+
+from __future__ import annotations
+
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from stackbook.render.redact import Redactor
+from stackbook.runbook.progress import Progress
+from stackbook.runbook.summary import ending
+
+
+def said(log: Path, *steps: tuple[str, str]) -> str:
+    """What a progress says after these steps; the log must have the same."""
+    stream = StringIO()
+    progress = Progress(log, Redactor(["planted-secret"]), stream)
+    for step, text in steps:
+        getattr(progress, step)(text)
+    assert log.read_text() == stream.getvalue()
+    assert log.stat().st_mode & 0o077 == 0
+    return stream.getvalue()
+
+
+def test_a_quiet_cell_is_one_line(tmp_path: Path) -> None:
+    """Title, ellipsis while it runs, seconds when it is done."""
+    assert said(tmp_path / "log", ("begin", "Plan"), ("end", "0.3 s")) == "Plan … 0.3 s\n"
+
+
+def test_what_a_cell_prints_comes_live_below_its_title(tmp_path: Path) -> None:
+    """The engine's lines are shown as they come, also unfinished ones, and the cell's end names it again."""
+    steps = [("begin", "Apply"), ("output", "create   a …"), ("output", " done in 1.2 s\ncreate   b …"), ("output", " failed\n")]
+    lines = ["Apply …", "  create   a … done in 1.2 s", "  create   b … failed", "Apply: failed after 1.9 s", ""]
+    assert said(tmp_path / "log", *steps, ("end", "failed after 1.9 s")).split("\n") == lines
+    assert said(tmp_path / "l", *steps[:2], ("end", "1 s")).split("\n") == ["Apply …", "  create   a … 1 s", ""]
+
+
+def test_pieces_become_lines(tmp_path: Path) -> None:
+    """Text without a line end waits for it, or for the cell's end."""
+    steps = [("begin", "Look"), ("output", "one "), ("output", "line\r\nand"), ("output", " another"), ("end", "0.0 s")]
+    assert said(tmp_path / "log", *steps).split("\n") == ["Look …", "  one line", "  and another", "Look: 0.0 s", ""]
+
+
+def test_secrets_are_taken_out_also_when_torn(tmp_path: Path) -> None:
+    """A secret that comes in two pieces is still one."""
+    text = said(tmp_path / "log", ("begin", "x"), ("output", "a planted-"), ("output", "secret b\n"), ("say", "planted-secret"))
+    assert "planted-secret" not in text and "  a *** b\n" in text
+
+
+def test_a_closed_terminal_does_not_end_the_run(tmp_path: Path) -> None:
+    """Where nobody listens any more, the log goes on."""
+    stream = StringIO()
+    progress = Progress(tmp_path / "log", Redactor(), stream)
+    stream.close()
+    progress.say("still here")
+    assert (tmp_path / "log").read_text() == "still here\n"
+
+
+@pytest.mark.parametrize(
+    ("status", "done", "total", "verified", "expected"),
+    [
+        ("applied", 3, 3, [], "r: applied, 3 changes made; nothing left to do"),
+        ("applied", 1, 1, None, "r: applied, 1 change made"),
+        ("applied", 8, 11, [], "r: applied, 8 changes made, 3 no longer needed; nothing left to do"),
+        ("failed", 2, 5, None, "r: failed after 2 of 5 changes"),
+        ("interrupted", 0, 0, None, "r: interrupted"),
+        ("planned", 0, 2, None, "r: nothing was changed"),
+        ("unchanged", 0, 0, [], "r: nothing to do"),
+    ],
+)
+def test_the_ending_counts_what_was_made(status: str, done: int, total: int, verified: list[str] | None, expected: str) -> None:
+    """The last line tells what the run came to in numbers that do not sound like a shortfall."""
+    changes: list[dict[str, str]] = [{}] * total
+    assert ending({"run": "r", "status": status, "done": done, "changes": changes, "verified": verified}) == expected
