@@ -54,9 +54,8 @@ def main() -> int:
         helped = min(timed(["-m", "stackbook", "--help"], place)[1] for _ in range(3))
     print(table(pairs))
     ratios = [ours[0] / papermill[0] for papermill, ours in pairs]
-    print(
-        f"\nmedian ratio {statistics.median(ratios):.2f} (budget {MOST}); stackbook --help {helped:.2f} s of CPU (budget {HELP_CPU})"
-    )
+    print(f"\nmedian ratio {statistics.median(ratios):.2f} (budget {MOST})")
+    print(f"stackbook --help takes {helped:.2f} s of CPU (budget {HELP_CPU})")
     return int(statistics.median(ratios) > MOST or helped > HELP_CPU)
 
 
@@ -74,9 +73,8 @@ def table(pairs: Sequence[tuple[Times, Times]]) -> str:
     """A row per pair: seconds and CPU of both, and the ratios."""
     lines = ["pair  papermill s  ours s  ratio   papermill CPU s  ours CPU s  ratio"]
     for number, ((wall, cpu), (our_wall, our_cpu)) in enumerate(pairs, 1):
-        lines.append(
-            f"{number:4}  {wall:11.2f}  {our_wall:6.2f}  {our_wall / wall:5.2f}   {cpu:15.2f}  {our_cpu:10.2f}  {our_cpu / cpu:5.2f}"
-        )
+        clock = f"{wall:11.2f}  {our_wall:6.2f}  {our_wall / wall:5.2f}"
+        lines.append(f"{number:4}  {clock}   {cpu:15.2f}  {our_cpu:10.2f}  {our_cpu / cpu:5.2f}")
     return "\n".join(lines)
 
 

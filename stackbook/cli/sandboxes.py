@@ -46,6 +46,8 @@ def status(arguments: Namespace) -> int:
         print(json.dumps([asdict(service) for service in services]))
     else:
         print(table_text([{**asdict(service), "memory": f"{service.memory / MIB:.0f} MiB"} for service in services]))
+        print("\nhosts, each a folder with /etc and /var/log:")
+        print("\n".join(f"  {host:12} {place}" for host, place in sandbox.sandbox(arguments.name).hosts.items()))
     return 0 if all(service.state == "ready" for service in services) else EXIT_FAILED
 
 
