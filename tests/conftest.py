@@ -22,20 +22,26 @@ settings.register_profile("thorough", parent=settings.get_profile("quick"), max_
 settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "quick"))
 
 SANDBOX = "tests"
+KEPT = "STACKBOOK_TEST_SANDBOX_HOME"
 
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
-    """The home of a sandbox that runs for the whole test session; its own environment is cached between sessions."""
+    """The home of a sandbox that runs for the whole test session; its own environment is cached between sessions.
+
+    `KEPT` names a folder whose sandbox is used instead, and left running: seconds matter while one writes a test.
+    """
     from stackbook import sandbox as embedded
 
-    os.environ["STACKBOOK_SANDBOX_HOME"] = str(tmp_path_factory.mktemp("sandboxes"))
+    kept = os.environ.get(KEPT)
+    os.environ["STACKBOOK_SANDBOX_HOME"] = kept or str(tmp_path_factory.mktemp("sandboxes"))
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
     embedded.up(SANDBOX, progress=print)
     try:
         yield embedded.home(SANDBOX)
     finally:
-        embedded.down(SANDBOX)
+        if not kept:
+            embedded.down(SANDBOX)
 
 
 @pytest.fixture
