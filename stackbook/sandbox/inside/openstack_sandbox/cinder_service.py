@@ -131,7 +131,7 @@ def _load_api() -> Any:
 
 
 def _start_services() -> None:
-    """Start the scheduler, then a volume service per backend, and wait until the scheduler knows one.
+    """Start the scheduler, then a volume service per backend, and wait until the scheduler knows them.
 
     The scheduler's start blocks until a backend has reported, and a report sent before its RPC server listens is lost.
     """
@@ -141,18 +141,31 @@ def _start_services() -> None:
     starting = threading.Thread(target=scheduler.start, name="cinder-scheduler", daemon=True)
     with cinder_logs.working_for(cinder_logs.SCHEDULER):
         starting.start()
-    _wait_until(lambda: scheduler.rpcserver is not None)
-    started = [_start_backend(name, cfg.CONF.host) for name in cfg.CONF.enabled_backends or ()]
-    if any(started):
-        _wait_until(scheduler.manager.driver.is_first_receive)
+    _wait_until(lambda: scheduler.rpcserver is not None and scheduler.rpcserver.listener is not None)
+    volumes = [_start_backend(name, cfg.CONF.host) for name in cfg.CONF.enabled_backends or ()]
+    _await_reports(scheduler, {volume.host for volume in volumes if volume.manager.driver.initialized})
 
 
-def _start_backend(name: str, host: str) -> bool:
-    """Start the volume service of the backend `name`; returns whether its driver is up."""
+def _start_backend(name: str, host: str) -> Any:
+    """Start the volume service of the backend `name`."""
     volume = _service(cinder_logs.VOLUME, f"{host}@{name}", service_name=name, coordination=True)
     with cinder_logs.working_for(cinder_logs.VOLUME):
         volume.start()
-    return bool(volume.manager.driver.initialized)
+    return volume
+
+
+def _await_reports(scheduler: Any, backends: set[str]) -> None:
+    """Wait until each of `backends` has reported its capacity, and let the scheduler take notice.
+
+    A report is two messages. When two threads handle them in the wrong order, the scheduler's start overlooks it, and
+    waits a minute before it sends its first heartbeat.
+    """
+    from cinder import context
+
+    known = scheduler.manager.driver.host_manager
+    _wait_until(lambda: backends <= set(known.service_states))
+    with cinder_logs.working_for(cinder_logs.SCHEDULER):
+        known.get_all_backend_states(context.get_admin_context())
 
 
 def _service(binary: str, host: str, **options: Any) -> Any:
