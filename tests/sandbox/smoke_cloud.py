@@ -17,48 +17,46 @@ WAIT_S = 120
 
 
 def clean(cloud: Cloud) -> None:
-    """Remove everything that bears a smoke test's name."""
-    for things, remove in _leftovers(cloud):
+    """Remove everything that bears a smoke test's name, and give the admin's project its quotas back."""
+    for things, remove, wait in _leftovers(cloud):
         for thing in things:
             remove(thing)
+        for thing in things:
+            wait(thing)
     cloud.compute.revert_quota_set(cloud.identity.find_project("admin"))
 
 
-def _leftovers(cloud: Cloud) -> Iterator[tuple[list[Any], Callable[[Any], object]]]:
+def _leftovers(cloud: Cloud) -> Iterator[tuple[list[Any], Callable[[Any], object], Callable[[Any], object]]]:
+    """What is to go, in this order: the things of a kind, what removes one, what waits until it is gone."""
     compute, network, storage = cloud.compute, cloud.network, cloud.block_storage
-
-    def delete_server(server: Any) -> None:
-        compute.delete_server(server)
-        compute.wait_for_delete(server, interval=0.5, wait=WAIT_S)
 
     def delete_router(router: Any) -> None:
         for port in network.ports(device_id=router.id):
-            network.remove_interface_from_router(router, port_id=port.id)
+            network.remove_interface_from_router(router, port=port)
         network.delete_router(router)
 
-    def delete_volume_thing(delete: Callable[[Any], object], get: Callable[[Any], Any]) -> Callable[[Any], None]:
-        def deleted(thing: Any) -> None:
-            delete(thing)
-            storage.wait_for_delete(get(thing), interval=0.5, wait=WAIT_S)
+    def gone(proxy: Any) -> Callable[[Any], object]:
+        return lambda thing: proxy.wait_for_delete(thing, interval=0.5, wait=WAIT_S)
 
-        return deleted
+    def at_once(_thing: Any) -> None:
+        pass
 
-    yield ours(compute.servers(all_projects=True)), delete_server
-    yield ours(compute.server_groups()), compute.delete_server_group
-    yield ours(compute.aggregates()), compute.delete_aggregate
-    yield ours(compute.keypairs()), compute.delete_keypair
-    yield ours(compute.flavors()), compute.delete_flavor
-    yield ours(storage.snapshots()), delete_volume_thing(storage.delete_snapshot, lambda one: one)
-    yield ours(storage.volumes()), delete_volume_thing(storage.delete_volume, lambda one: one)
-    yield ours(cloud.image.images()), cloud.image.delete_image
-    yield ours(network.routers()), delete_router
-    yield ours(network.trunks()), network.delete_trunk
-    yield ours(network.ports()), network.delete_port
-    yield ours(network.networks()), network.delete_network
-    yield ours(network.security_groups()), network.delete_security_group
-    yield ours(network.qos_policies()), network.delete_qos_policy
-    yield ours(cloud.identity.users()), cloud.identity.delete_user
-    yield ours(cloud.identity.projects()), cloud.identity.delete_project
+    yield ours(compute.servers(all_projects=True)), compute.delete_server, gone(compute)
+    yield ours(compute.server_groups()), compute.delete_server_group, at_once
+    yield ours(compute.aggregates()), compute.delete_aggregate, at_once
+    yield ours(compute.keypairs()), compute.delete_keypair, at_once
+    yield ours(compute.flavors()), compute.delete_flavor, at_once
+    yield ours(storage.snapshots()), storage.delete_snapshot, gone(storage)
+    yield ours(storage.volumes()), storage.delete_volume, gone(storage)
+    yield ours(cloud.image.images()), cloud.image.delete_image, at_once
+    yield ours(network.routers()), delete_router, at_once
+    yield ours(network.trunks()), network.delete_trunk, at_once
+    yield ours(network.ports()), network.delete_port, at_once
+    yield ours(network.networks()), network.delete_network, at_once
+    yield ours(network.security_groups()), network.delete_security_group, at_once
+    yield ours(network.qos_policies()), network.delete_qos_policy, at_once
+    yield ours(cloud.identity.users()), cloud.identity.delete_user, at_once
+    yield ours(cloud.identity.projects()), cloud.identity.delete_project, at_once
 
 
 def ours(things: Any) -> list[Any]:
