@@ -51,6 +51,8 @@ def survey_text(kinds: Mapping[str, Sequence[Row]]) -> str:
 
 
 def _kind(kind: str, rows: Sequence[Row], *, folded: bool) -> str:
+    if not rows:
+        return f'<div class="sb-none"><b>{escape(one_line(kind))}</b> <span class="sb-aside">none</span></div>'
     shown, hidden = told(kind, rows)
     more = f'<div class="sb-aside">{hidden} more columns in the DataFrame</div>' if hidden else ""
     head = f'<summary><b>{escape(one_line(kind))}</b> <span class="sb-aside">{len(rows):,}</span></summary>'

@@ -19,6 +19,7 @@ from stackbook.render.table import table
 from stackbook.render.text import SIGNS, Claimed, line_diff, sides
 from stackbook.render.values import one_line, shown
 
+_KIND = re.compile(r"[a-z][a-z0-9-]*")
 LEVELS = {"error": "bad", "critical": "bad", "warning": "warn", "info": "note", "ok": "good", "good": "good"}
 
 
@@ -145,7 +146,9 @@ def change_html(change: Change) -> str:
 def address(value: str) -> str:
     """A resource's address, its kind set off from its name."""
     kind, slash, name = value.partition("/")
-    return f'<span class="sb-kind">{text(kind)}{slash}</span>{escape(one_line(name))}' if slash else text(value)
+    if not slash or not _KIND.fullmatch(kind):
+        return escape(one_line(value))
+    return f'<span class="sb-kind">{escape(kind)}/</span>{escape(one_line(name))}'
 
 
 def _field(change: Change, name: str, pair: Mapping[str, Any]) -> str:

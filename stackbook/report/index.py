@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from stackbook.render.values import shown
 from stackbook.report import facts
 from stackbook.report.page import NAME, render, save
 
@@ -27,6 +28,8 @@ class Listed:
     took: str
     made: str
     """``3 of 3``; empty for a run without changes."""
+    given: str
+    """Its parameters."""
     report: str
     """Its page relative to the index; empty when there is none."""
     notebook: str
@@ -61,9 +64,16 @@ def _listed(folder: Path) -> Listed:
         machine=started.isoformat() if started else "",
         took=facts.duration(record),
         made=f"{done} of {changes}" if changes else "",
+        given=", ".join(f"{name}={shown(value)}" for name, value in _parameters(record)),
         report=_link(folder, NAME),
         notebook=_link(folder, "notebook.ipynb"),
     )
+
+
+def _parameters(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    given = record.get("parameters")
+    if isinstance(given, Mapping):
+        yield from ((str(name), value) for name, value in given.items() if name not in ("site", "approve"))
 
 
 def _link(folder: Path, name: str) -> str:

@@ -56,7 +56,8 @@ class Outputs:
         for kind in _PICTURES:
             source = f"data:{kind};base64,{joined(data.get(kind))}".replace("\n", "")
             if kind in data and PICTURE.fullmatch(source):
-                return f'<figure class="rp-figure rp-raster"><img src="{source}" alt="{escape(_alt(metadata, kind) or "figure")}"></figure>'
+                alt = escape(_alt(metadata, kind) or "figure")
+                return f'<figure class="rp-figure rp-raster"><img src="{source}" alt="{alt}"></figure>'
         return printed(joined(data["text/plain"]), "stdout") if "text/plain" in data else _unshown(data)
 
 

@@ -82,5 +82,5 @@ def code(source: str) -> str:
 
     try:
         return str(highlight(source, *_highlighter()))
-    except Exception:  # noqa: BLE001 - a lexer that stumbles must not cost the report
+    except Exception:  # a lexer that stumbles must not cost the report
         return escape(source)

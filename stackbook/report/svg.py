@@ -12,15 +12,19 @@ from defusedxml.ElementTree import fromstring  # type: ignore[import-untyped]
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 LINKED = "{http://www.w3.org/1999/xlink}href"
 ELEMENTS = frozenset(
-    "svg g defs symbol use title desc path rect circle ellipse line polyline polygon text tspan clipPath linearGradient"
-    " radialGradient stop marker pattern mask".split()  # noqa: SIM905 - as words it reads
+    """
+    svg g defs symbol use title desc path rect circle ellipse line polyline polygon text tspan clipPath
+    linearGradient  radialGradient stop marker pattern mask
+    """.split()  # noqa: SIM905 - a list of words reads better so
 )
 ATTRIBUTES = frozenset(
-    "id class x y x1 y1 x2 y2 cx cy r rx ry d points width height viewBox preserveAspectRatio transform fill fill-opacity fill-rule"
-    " stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray stroke-dashoffset stroke-miterlimit opacity"
-    " font-family font-size font-weight font-style text-anchor dominant-baseline dx dy offset stop-color stop-opacity clip-path"
-    " clip-rule gradientUnits gradientTransform clipPathUnits patternUnits markerWidth markerHeight refX refY orient role"
-    " aria-label color display visibility".split()  # noqa: SIM905 - as words it reads
+    """
+    id class x y x1 y1 x2 y2 cx cy r rx ry d points width height viewBox preserveAspectRatio transform fill fill-
+    opacity fill-rule  stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray stroke-
+    dashoffset stroke-miterlimit opacity  font-family font-size font-weight font-style text-anchor dominant-
+    baseline dx dy offset stop-color stop-opacity clip-path  clip-rule gradientUnits gradientTransform
+    clipPathUnits patternUnits markerWidth markerHeight refX refY orient role  aria-label color display visibility
+    """.split()  # noqa: SIM905 - a list of words reads better so
 )
 MOST = 20_000_000
 """Characters of a picture that is read at all."""

@@ -59,7 +59,7 @@ def plan(name: str = "vlan204") -> Plan:
 def mixed() -> Plan:
     """Every action, a change of several lines, and one that can't be undone."""
     record = {"kind": "server", "name": "web1"}
-    before = "\n".join(["[ovs]", "local_ip = 10.0.0.11", "integration_bridge = br-int", "# keep", "bridge_mappings ="])
+    before = "[ovs]\nlocal_ip = 10.0.0.11\nintegration_bridge = br-int\n# keep\nbridge_mappings ="
     after = before.replace("bridge_mappings =", "bridge_mappings = default:br-ex")
     return Plan(
         "sandbox",
@@ -97,13 +97,13 @@ def survey() -> Survey:
             "id": f"0d7e1f6a-5b1c-4c2e-8f7a-{n:012x}",
             "status": "ACTIVE",
             "mtu": mtu,
-            "provider_segmentation_id": vlan,
-            "is_shared": bool(vlan),
+            "provider:segmentation_id": vlan,
+            "shared": bool(vlan),
         }
         for n, (name, mtu, vlan) in enumerate([("public", 1500, None), ("vlan203", 1500, 203), ("tenant-a", 1450, 1027)])
     ]
     agents = [
-        {"host": host, "binary": "neutron-openvswitch-agent", "is_alive": True, "bridge_mappings": None}
+        {"host": host, "binary": "neutron-openvswitch-agent", "alive": True, "configurations": {"bridge_mappings": {}}}
         for host in ("compute1", "compute2")
     ]
     return Survey({"pools": pools, "networks": networks, "agents": agents})
@@ -265,66 +265,48 @@ def failed(runs: Path, name: str = "20261123T143000-provider-vlan-77d0") -> Path
     return folder(runs, name, record, executed("provider-vlan", outputs))
 
 
+BAD_HTML = (
+    HOSTILE + '<a href="javascript:alert(1)">x</a><iframe src="//example.org"></iframe>'
+    '<div style="background:url(http://example.org/x)" onclick="x()" class="rp-card rp-good">y</div>'
+    '<link rel=stylesheet href=http://example.org/a.css><base href="http://example.org/"><form action="http://example.org/">'
+    '<meta http-equiv=refresh content="0;url=http://example.org/"><math><mi xlink:href="javascript:x()">m</mi></math>'
+)
+BAD_SVG = (
+    '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="document.title=1">'
+    '<script>document.title="owned"</script><style>@import "http://example.org/a.css";</style>'
+    '<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><b onclick="x()">owned</b></body></foreignObject>'
+    '<image href="http://example.org/p.png"/><use href="http://example.org/u.svg#x"/><a href="javascript:x()"><text>t</text></a>'
+    '<rect width="9" height="9" fill="#000" style="fill:url(http://example.org/f)"/><animate attributeName="href" to="javascript:x()"/>'
+    "</svg>"
+)
+
+
 def hostile(runs: Path) -> Path:
     """A run whose names, parameters, log lines and outputs try to be markup."""
-    name = "20261123T150000-hostile-0bad"
-    found = plan(HOSTILE)
     outputs = [
         [],
-        [
-            printed(HOSTILE + "\x1b[31mred\x1b[0m"),
-            {
-                "output_type": "display_data",
-                "data": {
-                    "text/html": HOSTILE
-                    + '<a href="javascript:alert(1)">x</a><iframe src="//example.org"></iframe><div style="background:url(http://example.org/x)" onclick="x()" class="rp-card rp-good">y</div><link rel=stylesheet href=http://example.org/a.css>'
-                },
-                "metadata": {},
-            },
-        ],
-        [
-            {
-                "output_type": "display_data",
-                "data": {
-                    "image/svg+xml": f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 9 9" onload="document.title=1"><script>document.title="owned"</script><foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><b onclick="x()">owned</b></body></foreignObject><image href="http://example.org/p.png"/><use href="http://example.org/u.svg#x"/><rect width="9" height="9" fill="#000" style="fill:url(http://example.org/f)"/></svg>'
-                },
-                "metadata": {},
-            }
-        ],
+        [printed(HOSTILE + "\x1b[31mred\x1b[0m"), _displayed("text/html", BAD_HTML)],
+        [_displayed("image/svg+xml", BAD_SVG)],
         [result(Proof(HOSTILE, [{HOSTILE: HOSTILE, "id": "x" * 2000}]))],
-        [{"output_type": "display_data", "data": {"application/javascript": "document.title='owned'"}, "metadata": {}}],
-        [result(Shown(found))],
+        [_displayed("application/javascript", "document.title='owned'")],
+        [result(Shown(plan(HOSTILE)))],
         [raised(PlanNotApproved(HOSTILE, found=[HOSTILE], hint=HOSTILE))],
     ]
     notebook = executed("provider-vlan", outputs)
-    notebook["cells"].insert(
-        1,
-        {
-            "cell_type": "markdown",
-            "metadata": {},
-            "source": f"## {HOSTILE}\n\n{HOSTILE}\n\n[x](javascript:alert(1)) ![p](http://example.org/x.png)",
-        },
-    )
+    source = f"## {HOSTILE}\n\n{HOSTILE}\n\n[x](javascript:alert(1)) ![p](http://example.org/x.png)"
+    notebook["cells"].insert(1, {"cell_type": "markdown", "metadata": {}, "source": source})
     notebook["cells"].append({"cell_type": "raw", "metadata": {"raw_mimetype": "text/html"}, "source": HOSTILE})
-    record = {
-        "site": HOSTILE,
-        "user": HOSTILE,
-        "runbook": HOSTILE,
-        "request_id": HOSTILE,
-        "parameters": {"name": HOSTILE, HOSTILE: 1},
-        "findings": [{"level": HOSTILE, "subject": HOSTILE, "summary": HOSTILE, "hint": HOSTILE}],
-        "versions": {HOSTILE: HOSTILE},
-        "status": HOSTILE,
-        "digest": HOSTILE,
-    }
-    return folder(runs, name, record, notebook)
+    named = dict.fromkeys(("site", "user", "runbook", "request_id", "status", "digest"), HOSTILE)
+    finding = dict.fromkeys(("level", "subject", "summary", "hint"), HOSTILE)
+    record = {**named, "parameters": {"name": HOSTILE, HOSTILE: 1}, "findings": [finding], "versions": {HOSTILE: HOSTILE}}
+    return folder(runs, "20261123T150000-hostile-0bad", record, notebook)
 
 
 def inventory(runs: Path) -> Path:
     """A run without a plan: tables, a DataFrame as pandas shows it, and a figure."""
-    import pandas
+    import pandas as pd
 
-    table = pandas.DataFrame(survey().rows["pools"])
+    table = pd.DataFrame(survey().rows["pools"])
     frame = {
         "output_type": "execute_result",
         "data": {"text/plain": repr(table), "text/html": table._repr_html_()},
@@ -357,6 +339,10 @@ def inventory(runs: Path) -> Path:
     return folder(runs, "20261123T120000-inventory-1c2d", record, executed("inventory", outputs))
 
 
+def _displayed(kind: str, data: str) -> Output:
+    return {"output_type": "display_data", "data": {kind: data}, "metadata": {}}
+
+
 def _update(resource: Values, address: str, field: str, before: Any, after: Any) -> Change:
     return Change("update", resource, address, {field: before}, {field: after})
 
@@ -367,14 +353,14 @@ def _figure() -> str:
     import matplotlib as mpl
 
     mpl.use("svg")
-    from matplotlib import pyplot
+    import matplotlib.pyplot as plt
 
     with mpl.rc_context({"svg.fonttype": "none"}):
-        figure, axes = pyplot.subplots(figsize=(5, 1.8))
+        figure, axes = plt.subplots(figsize=(5, 1.8))
         axes.barh(["lvm", "nfs"], [100, 200], color="#9aa5b1")
         axes.barh(["lvm", "nfs"], [37, 74], color="#3b82d0")
         axes.set_xlabel("GiB")
         drawn = io.StringIO()
         figure.savefig(drawn, format="svg", transparent=True, bbox_inches="tight")
-        pyplot.close(figure)
+        plt.close(figure)
     return drawn.getvalue()
