@@ -108,12 +108,14 @@ def _patch_cinder() -> None:
         cinder_image_files,
         cinder_service_id,
         cinder_unprivileged,
+        cinder_upload_pieces,
         cinder_without_qemu,
     )
 
     cinder_unprivileged.call_directly()
     cinder_service_id.apply()
     cinder_image_files.apply()
+    cinder_upload_pieces.apply()
     cinder_without_qemu.apply()
 
 
