@@ -12,7 +12,7 @@ LAYERS = [
     {"errors"},
     {"plans", "config", "journal", "ini"},
     {"hosts", "cloud", "render", "secrets"},
-    {"site", "proof"},
+    {"site", "proof", "migration"},
     {"resources", "logs"},
     {"engine"},
     {"tables", "report", "checks", "desired"},

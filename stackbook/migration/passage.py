@@ -1,0 +1,180 @@
+"""One pass over a disk's bytes on their way out: checksums and progress fall out of it."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Protocol
+
+from stackbook.migration import manifest
+from stackbook.migration.bundle import BundleDisk, fingerprint
+from stackbook.migration.compare import Tell, different
+from stackbook.migration.manifest import Checksum
+from stackbook.migration.qcow2_stream import Qcow2Stream
+from stackbook.migration.refusal import BundleRefused
+from stackbook.migration.vmdk_text import MONOLITHIC
+from stackbook.migration.window import BLOCK, Part, Plain
+
+PASSED = (*MONOLITHIC, "qcow2", "vhdx")
+"""Formats whose bytes go to glance as they are; all others as a qcow2 stream of our own."""
+BACKLOG = 8
+"""Blocks that may wait for their checksum."""
+
+
+class Blocks(Protocol):
+    """Bytes in blocks, of a length known beforehand."""
+
+    def __len__(self) -> int: ...
+
+    def __iter__(self) -> Iterator[bytes]: ...
+
+
+class Bytes:
+    """A part's bytes as they are."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+
+    def __len__(self) -> int:
+        return self.part.size
+
+    def __iter__(self) -> Iterator[bytes]:
+        with self.part.open() as window:
+            for start in range(0, self.part.size, BLOCK):
+                yield window.read(start, min(BLOCK, self.part.size - start))
+
+
+class Passage:
+    """The body of an upload: iterable in blocks, with `len` and `read`; checksums are known at its end.
+
+    Iterating again starts again, so that a request can be repeated. `expected` are checksums that the bytes must have:
+    a difference is refused when the last block has been asked for, before the request can succeed.
+    """
+
+    def __init__(
+        self, source: Blocks, algorithms: Sequence[str] = ("sha512",), expected: Sequence[Checksum] = (), tell: Tell | None = None
+    ) -> None:
+        self.source, self.expected, self.tell = source, expected, tell
+        self.algorithms = list(dict.fromkeys([*algorithms, *(checksum.algorithm for checksum in expected)]))
+        self.digests: dict[str, str] = {}
+        self.sent = 0
+        self._blocks: Iterator[bytes] | None = None
+        self._left = b""
+
+    def __len__(self) -> int:
+        return len(self.source)
+
+    def __iter__(self) -> Iterator[bytes]:
+        self.sent, self.digests = 0, {}
+        made = {name: hashlib.new(name) for name in self.algorithms}
+        waiting: list[Future[None]] = []
+        with ThreadPoolExecutor(max_workers=1) as pool:
+
+            def add(block: bytes) -> None:
+                for each in made.values():
+                    each.update(block)
+
+            held: bytes | None = None
+            for block in self.source:
+                waiting.append(pool.submit(add, block))
+                if len(waiting) > BACKLOG:
+                    waiting.pop(0).result()
+                if held is not None:
+                    yield self._counted(held)
+                held = block
+            for each in waiting:
+                each.result()
+            self._finish({name: each.hexdigest() for name, each in made.items()})
+            if held is not None:
+                yield self._counted(held)
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes: at most `size`, all that is left for -1."""
+        if self._blocks is None:
+            self._blocks = iter(self)
+        while size < 0 or len(self._left) < size:
+            block = next(self._blocks, b"")
+            if not block:
+                break
+            self._left += block
+        size = len(self._left) if size < 0 else size
+        found, self._left = self._left[:size], self._left[size:]
+        return found
+
+    def _counted(self, block: bytes) -> bytes:
+        self.sent += len(block)
+        if self.tell is not None:
+            self.tell(self.sent, len(self))
+        return block
+
+    def _finish(self, digests: Mapping[str, str]) -> None:
+        for checksum in self.expected:
+            manifest.compare("the disk", digests[checksum.algorithm], checksum)
+        self.digests = dict(digests)
+
+
+class Chunked:
+    """A passage as the SDK's transport takes it: iterable only, so that it sends whole blocks, not 16 KiB at a time."""
+
+    def __init__(self, passage: Passage) -> None:
+        self.passage = passage
+
+    def __len__(self) -> int:
+        return len(self.passage)
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.passage)
+
+
+def glance_format(disk: BundleDisk) -> str:
+    """The disk format under which glance gets a disk."""
+    return ("vmdk" if disk.format in MONOLITHIC else disk.format) if disk.format in PASSED else "qcow2"
+
+
+def unchanged(disk: BundleDisk) -> None:
+    """Refuse a disk whose files were written to since it was looked at."""
+    source, seen = fingerprint(disk.name, [_again(part) for part in disk.parts])
+    if (source, seen) != (disk.source, disk.seen):
+        raise BundleRefused(
+            f"{disk.name}: its files changed since they were looked at", hint="plan again, read the new plan, approve that"
+        )
+
+
+def _again(part: Part) -> Part:
+    if part.offset:
+        return part
+    try:
+        return Part(part.path, part.name, 0, os.lstat(part.path).st_size)
+    except OSError as error:
+        raise BundleRefused(
+            f"{part.path}: {error.strerror}", hint="the files must stay where they are until they are moved"
+        ) from None
+
+
+def passage(disk: BundleDisk, algorithms: Sequence[str] = ("sha512",), tell: Tell | None = None) -> Passage:
+    """The upload of a disk: as it is where glance takes that, else as a qcow2 stream made on the way.
+
+    For the latter the manifest is checked here, by reading the files once; for the former during the upload.
+    """
+    unchanged(disk)
+    if disk.format in PASSED:
+        return Passage(Bytes(disk.parts[0]), algorithms, [*disk.checksums.values()], tell)
+    for part in disk.parts:
+        if part.name in disk.checksums:
+            manifest.check(part, disk.checksums[part.name])
+    return Passage(Qcow2Stream(disk.open(), detect=True), algorithms, (), tell)
+
+
+def compare(disk: BundleDisk, target: Part, tell: Tell | None = None) -> str:
+    """Where the disk's content and the raw device or file `target` differ first; empty when every byte is equal.
+
+    Beyond the disk's end the target must hold zeros only.
+    """
+    content, other = disk.open(), Plain(target.open())
+    try:
+        return different(content, other, tell)
+    finally:
+        content.close()
+        other.close()

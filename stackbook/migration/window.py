@@ -1,0 +1,156 @@
+"""Ranges of files, read at an offset: a whole file, or a member of a tar that is never extracted."""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, Self
+
+from stackbook.migration.refusal import BundleRefused
+
+BLOCK = 1 << 20
+Run = tuple[int, int]
+"""Start and length in bytes."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """A named range of a regular file."""
+
+    path: str
+    name: str
+    offset: int
+    size: int
+
+    def open(self) -> Window:
+        """The range, opened for reading; the caller closes it."""
+        return Window(self)
+
+
+class Window:
+    """An opened part. Reads never go beyond it; a file that is shorter than it was is refused."""
+
+    def __init__(self, part: Part) -> None:
+        self.part = part
+        self.size = part.size
+        self.descriptor = open_regular(part.path)
+        if os.fstat(self.descriptor).st_size < part.offset + part.size:
+            self.close()
+            raise BundleRefused(f"{part.name}: {part.path} became shorter", found="it changed since it was looked at")
+
+    def read(self, start: int, length: int) -> bytes:
+        """`length` bytes from `start`; refused where the part ends before that."""
+        if start < 0 or length < 0 or start + length > self.size:
+            what = f"{self.part.name}: it ends at byte {self.size}, but refers to bytes {start} to {start + length}"
+            raise BundleRefused(what, hint="it was cut short: copy or export it again")
+        found = os.pread(self.descriptor, length, self.part.offset + start)
+        while len(found) < length:
+            more = os.pread(self.descriptor, length - len(found), self.part.offset + start + len(found))
+            if not more:
+                raise BundleRefused(f"{self.part.name}: {self.part.path} became shorter while it was read")
+            found += more
+        return found
+
+    def data(self, start: int = 0, length: int | None = None) -> Iterator[Run]:
+        """The runs within a range that may hold something else than zeros, as the filesystem knows it."""
+        base = self.part.offset
+        at, end = base + start, base + (self.size if length is None else start + length)
+        while at < end:
+            try:
+                begin = os.lseek(self.descriptor, at, os.SEEK_DATA)
+            except OSError as error:
+                if error.errno == errno.ENXIO:
+                    return
+                begin = at
+            if begin >= end:
+                return
+            at = min(os.lseek(self.descriptor, begin, os.SEEK_HOLE), end)
+            yield begin - base, at - begin
+
+    def identity(self) -> tuple[int, int, int, int]:
+        """Inode, size, and times of last change of content and of inode, in ns: equal as long as nobody wrote to it."""
+        found = os.fstat(self.descriptor)
+        return found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+    def close(self) -> None:
+        """Close the file."""
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Content(Protocol):
+    """What a disk holds, whatever format it lies in."""
+
+    @property
+    def size(self) -> int:
+        """Bytes of the disk as the guest sees it."""
+
+    def data(self) -> Iterator[Run]:
+        """The runs that may hold something else than zeros, in ascending order, none overlapping."""
+
+    def read(self, start: int, length: int) -> bytes:
+        """The guest's bytes."""
+
+    def close(self) -> None:
+        """Close the files."""
+
+
+class Plain:
+    """The content of a raw disk: the bytes themselves, padded with zeros to whole sectors."""
+
+    def __init__(self, window: Window) -> None:
+        self.window = window
+        self.size = -(-window.size // 512) * 512
+
+    def data(self) -> Iterator[Run]:
+        """The runs that the filesystem has data for."""
+        return self.window.data()
+
+    def read(self, start: int, length: int) -> bytes:
+        """The bytes, zeros after the end of the file."""
+        found = self.window.read(start, max(0, min(length, self.window.size - start)))
+        return found + bytes(length - len(found))
+
+    def close(self) -> None:
+        """Close the file."""
+        self.window.close()
+
+
+def open_regular(path: str) -> int:
+    """A descriptor of the regular file at `path`; links, devices and pipes are refused."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        what = "is a symbolic link" if error.errno == errno.ELOOP else f"can't be read: {error.strerror}"
+        raise BundleRefused(f"{path} {what}", hint="name the file itself") from None
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise BundleRefused(f"{path} is not a regular file", hint="name a file")
+    return descriptor
+
+
+def whole(path: str, name: str | None = None) -> Part:
+    """A whole file as a part."""
+    descriptor = open_regular(path)
+    try:
+        return Part(path, name or os.path.basename(path), 0, os.fstat(descriptor).st_size)
+    finally:
+        os.close(descriptor)
+
+
+def small(part: Part, most: int, what: str) -> bytes:
+    """The content of a part that has to be small; refused when it is larger than `most` bytes."""
+    if part.size > most:
+        raise BundleRefused(f"{part.name}: {what} of {part.size} bytes is larger than {most}", hint="this is no sound bundle")
+    with part.open() as window:
+        return window.read(0, part.size)
