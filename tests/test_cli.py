@@ -157,6 +157,22 @@ def test_a_reader_that_has_seen_enough(place: Path) -> None:
     assert (result.returncode, result.stderr) == (0, "")
 
 
+def test_a_terminal_without_our_characters(place: Path) -> None:
+    """In a terminal of another encoding, what it can't show becomes a question mark, and nothing fails."""
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    command = [sys.executable, "-m", "stackbook", "show", "undo"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert (result.returncode, result.stderr) == (0, "") and "Undo a run" in result.stdout
+
+
+def test_runs_that_cannot_be_written(place: Path, said: Said) -> None:
+    """Where runs/ can't be made, the run is refused before it begins."""
+    (place / "runs").write_text("a file")
+    (place / "one.ipynb").write_text('{"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": []}')
+    code, _, err = said("run", "./one.ipynb")
+    assert code == 3 and "can't be written" in err
+
+
 def test_list_and_show(place: Path, said: Said) -> None:
     """List has a line per runbook; show has purpose, parameters with default and help, and how to undo."""
     code, out, _ = said("list")

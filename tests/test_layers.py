@@ -17,7 +17,8 @@ LAYERS = [
     {"engine"},
     {"tables", "report", "checks", "desired"},
     {"runbook", "widgets", "sandbox"},
-    {"cli", "__main__"},
+    {"cli"},
+    {"__main__"},
 ]
 LEVEL = {name: level for level, names in enumerate(LAYERS) for name in names}
 

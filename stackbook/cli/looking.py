@@ -99,6 +99,7 @@ def _row(found: Record) -> Record:
         "run": found["run"],
         "status": found["status"],
         "site": found["site"],
+        "started": found["started"][:16].replace("T", " "),
         "changes": f"{found['done']}/{total}" if total else "-",
         "digest": found["digest"] or "-",
         "by": found["user"],

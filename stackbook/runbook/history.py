@@ -9,9 +9,10 @@ from pathlib import Path
 from stackbook import site
 from stackbook.config import workspace
 from stackbook.errors import BadInput
-from stackbook.journal import JOURNAL
+from stackbook.journal import JOURNAL, read_events
 from stackbook.runbook.record import RECORD, Record, record
 
+SECOND = len("20261123T140501")
 LAST = "last"
 """Names the newest run."""
 
@@ -23,7 +24,13 @@ def runs_folder() -> Path:
 
 def folders() -> list[Path]:
     """The folders of all runs, newest first."""
-    return sorted((path.parent for path in runs_folder().glob(f"*/{JOURNAL}")), key=lambda folder: folder.name, reverse=True)
+    journals = runs_folder().glob(f"*/{JOURNAL}")
+    return sorted((path.parent for path in journals), key=lambda folder: (folder.name[:SECOND], _begun(folder)), reverse=True)
+
+
+def _begun(folder: Path) -> str:
+    """When the first line was written: names tell the second only."""
+    return str(next(read_events(folder / JOURNAL), {}).get("time", ""))
 
 
 def find_run(name: str) -> Path:

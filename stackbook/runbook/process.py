@@ -43,7 +43,8 @@ class Kernel:
         packages = Path(__file__).resolve().parents[2]
         # -P: a file json.py in the current folder must not become the kernel's json
         command = [sys.executable, "-P", launch.__file__, str(connection_file), str(packages)]
-        own = {launch.PARENT_VARIABLE: str(os.getpid()), "IPYTHONDIR": str(self.folder / "ipython"), "PYTHONSAFEPATH": ""}
+        parent = dict.fromkeys((launch.PARENT_VARIABLE, "JPY_PARENT_PID"), str(os.getpid()))
+        own = {**parent, "IPYTHONDIR": str(self.folder / "ipython"), "PYTHONSAFEPATH": ""}
         with self._said.open("wb") as said:
             return subprocess.Popen(
                 command,

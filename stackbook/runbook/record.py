@@ -10,6 +10,7 @@ from typing import Any
 from stackbook import errors
 from stackbook.errors import EXIT_AWAITS_APPROVAL, EXIT_BAD_INPUT, EXIT_DONE, EXIT_FAILED, BadInput
 from stackbook.journal import JOURNAL, Event, living, read_events
+from stackbook.render.redact import Redactor
 from stackbook.runbook.files import write_private
 
 NOTEBOOK, REPORT, RECORD, LOG = "notebook.ipynb", "report.html", "run.json", "log.txt"
@@ -34,7 +35,7 @@ def record(folder: Path) -> Record:
     about["run"] = folder.name
     changes = _changes(events)
     made = sum(change["state"] == "done" for change in changes)
-    return {
+    found = {
         **about,
         "status": _status(events, made, end, folder),
         "digest": _digest(events),
@@ -52,11 +53,12 @@ def record(folder: Path) -> Record:
         "exit_code": end.get("exit_code"),
         "cells": cells(folder / NOTEBOOK),
     }
+    return dict(Redactor().values(found))
 
 
-def write_record(folder: Path) -> Record:
-    """Derive the record anew and write it as ``run.json``."""
-    found = record(folder)
+def write_record(folder: Path, redact: Redactor | None = None) -> Record:
+    """Derive the record anew and write it as ``run.json``, without what `redact` knows."""
+    found = dict((redact or Redactor()).values(record(folder)))
     write_private(folder / RECORD, json.dumps(found, indent=1, ensure_ascii=False, default=str) + "\n")
     return found
 

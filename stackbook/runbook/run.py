@@ -35,8 +35,15 @@ def run(wanted: Order) -> Record:
     """Execute a runbook in a run of its own and return its record."""
     started = new_run(wanted.runbook.name, wanted.site, history.runs_folder())
     with _held(started):
-        started.begin(notebook=str(wanted.runbook.path), parameters=_kept(wanted.values), versions=versions())
+        _begin(started, wanted)
         return execute(started, wanted)
+
+
+def _begin(started: Run, wanted: Order) -> None:
+    try:
+        started.begin(notebook=str(wanted.runbook.path), parameters=_kept(wanted.values), versions=versions())
+    except OSError as error:
+        raise BadInput(f"{started.folder.parent}: can't be written: {error.strerror}", hint="stackbook doctor") from None
 
 
 def resume(folder: Path, consent: Consent = NONE, *, timeout: float | None = None, stream: Any = None) -> Record:
@@ -83,7 +90,7 @@ def execute(current: Run, wanted: Order) -> Record:
     progress = Progress(current.folder / LOG, redact, wanted.stream)
     end = _executed(current, wanted, redact, progress)
     current.write("end", **redact.values(end.record()))
-    found = write_record(current.folder)
+    found = write_record(current.folder, redact)
     if report := _report(current.folder):
         found["report"] = str(report)
     tell(found, current.folder, progress)

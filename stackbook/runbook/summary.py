@@ -51,6 +51,10 @@ def error_text(error: Record) -> str:
 def ending(found: Record) -> str:
     """What the run came to, with its counts, and its id."""
     total, told = len(found["changes"]), ENDINGS[found["status"]]
+    if found["undone_by"]:
+        return f"{found['run']}: undone by {found['undone_by']}"
+    if found["status"] == "unchanged" and not found["digest"]:
+        told = "done, nothing was changed"
     if found["status"] in ("failed", "interrupted") and total:
         told += f" after {found['done']} of {total} changes"
     elif found["status"] in ("applied", "undone"):

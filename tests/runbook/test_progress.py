@@ -72,4 +72,12 @@ def test_a_closed_terminal_does_not_end_the_run(tmp_path: Path) -> None:
 def test_the_ending_counts_what_was_made(status: str, done: int, total: int, verified: list[str] | None, expected: str) -> None:
     """The last line tells what the run came to in numbers that do not sound like a shortfall."""
     changes: list[dict[str, str]] = [{}] * total
-    assert ending({"run": "r", "status": status, "done": done, "changes": changes, "verified": verified}) == expected
+    found = {"run": "r", "status": status, "done": done, "changes": changes, "verified": verified}
+    assert ending({**found, "digest": "p-1", "undone_by": None}) == expected
+
+
+def test_the_ending_of_what_has_no_counts() -> None:
+    """A run that only looked, and one that another has undone, say so."""
+    found = {"run": "r", "done": 0, "changes": [], "verified": None, "digest": None}
+    assert ending({**found, "status": "unchanged", "undone_by": None}) == "r: done, nothing was changed"
+    assert ending({**found, "status": "undone", "undone_by": "u"}) == "r: undone by u"

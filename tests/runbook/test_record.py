@@ -116,3 +116,10 @@ def test_a_folder_without_a_run_is_refused(tmp_path: Path) -> None:
     """A folder that holds no journal has no record."""
     with pytest.raises(BadInput, match="no run"):
         record(tmp_path)
+
+
+def test_the_record_shows_no_secret_of_a_change(tmp_path: Path) -> None:
+    """A connection string in a configuration file that changes: its password is not in the record."""
+    fields = {"value": {"before": None, "after": "mysql+pymysql://nova:hunter2pw@controller/nova"}}
+    found = told(tmp_path, {**PLAN, "changes": [{**CHANGE, "fields": fields}]})
+    assert "hunter2pw" not in json.dumps(found) and "controller/nova" in json.dumps(found)
