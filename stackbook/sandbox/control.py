@@ -12,7 +12,7 @@ from pathlib import Path
 from stackbook.errors import BadInput
 from stackbook.sandbox import access, installation, memory, places, ports, settings, shims, starting, template
 from stackbook.sandbox.failure import SandboxFailed
-from stackbook.sandbox.inside.openstack_sandbox import processes
+from stackbook.sandbox.inside.openstack_sandbox import kept, processes
 from stackbook.sandbox.jobs import Job, Say, Ticker, run
 from stackbook.sandbox.recipe import REAL, Recipe
 
@@ -57,6 +57,8 @@ def up(name: str = "default", progress: Say = print, recipe: Recipe = REAL) -> S
         python = installation.ensure(recipe, progress)
         if not (home / "sandbox.json").exists():
             processes.stop(home)  # whoever removed the folder by hand left its processes running
+        if not processes.members(home):
+            kept.drop_all(home)
         processes.record_lost(home, recipe.projects)
         _settle_settings(home, recipe, progress)
         if not settings.load(home).get("filled"):
@@ -78,7 +80,7 @@ def down(name: str = "default", progress: Say = print) -> None:
     if not processes.members(home):  # of a folder removed by hand, there may still be some
         places.existing(name)
     with _held(home, progress):
-        processes.stop(home)
+        _halt(home)
 
 
 def reset(name: str = "default", progress: Say = print) -> None:
@@ -145,7 +147,7 @@ def _leave_taken_ports(home: Path, found: settings.Settings, progress: Say) -> N
     old: dict[str, int] = found["ports"]
     lost = [project for project, port in old.items() if not processes.running(home, project) and not ports.free(port)]
     if lost:
-        processes.stop(home)  # the projects that run know the others by the old addresses
+        _halt(home)  # the projects that run know the others by the old addresses
         new = ports.choose(lost, _ports_of_others(home) | set(old.values()))
         for project in lost:
             progress(f"{project}: port {old[project]} is taken by another process; using {new[project]}")
@@ -154,6 +156,12 @@ def _leave_taken_ports(home: Path, found: settings.Settings, progress: Say) -> N
     if "moving" in found:  # recorded before it is done, so that one killed halfway is done again
         ports.rewrite(home, dict(found.pop("moving")))
         settings.save(home, found)
+
+
+def _halt(home: Path) -> None:
+    """Stop everything, as when the hosts are switched off: their agents read their configuration at the next start."""
+    processes.stop(home)
+    kept.drop_all(home)
 
 
 def _plant(home: Path, recipe: Recipe, python: Path, progress: Say) -> None:

@@ -9,11 +9,12 @@ from pathlib import Path
 
 from openstack_sandbox.home import Home
 from openstack_sandbox.lifecycle import on_stop, ready, replace, wait
-from openstack_sandbox.units import Stop, process_units, unit
+from openstack_sandbox.units import Stop, lasting_unit, process_units, unit
 from openstack_sandbox.wsgi import wsgi
 
 __all__ = [
-    "Stop", "database_url", "on_stop", "patch_sqlite", "process_units", "ready", "replace", "unit", "wait", "write", "wsgi",
+    "Stop", "database_url", "lasting_unit", "on_stop", "patch_sqlite", "process_units", "ready", "replace", "unit", "wait",
+    "write", "wsgi",
 ]  # fmt: skip
 
 

@@ -49,23 +49,28 @@ class Agent:
     """Whether the agent belongs to an availability zone."""
 
     @classmethod
-    def launch(cls, home: Home, host: str) -> Callable[[], None]:
-        """Read the configuration, start an agent, return what stops it; failures are in the agent's log too."""
+    def files(cls) -> tuple[str, ...]:
+        """All files that the agent reads, relative to ``/etc/neutron``; later ones win."""
+        return "neutron.conf", *cls.FILES
+
+    @classmethod
+    def launch(cls, home: Home, host: str, etc: Path) -> Callable[[], None]:
+        """Read the configuration in `etc`, start an agent, return what stops it; failures are in its log too."""
         path = home.log("neutron", cls.UNIT, host)
         with neutron_logs.writing_to(path):
             logger = log.getLogger(cls.LOGGER)
             try:
-                agent = cls(home, host, path)
+                agent = cls(home, path, etc)
                 agent.begin()
             except Exception:
                 logger.exception("Agent terminated!")
                 raise
         return agent.stop
 
-    def __init__(self, home: Home, host: str, log_path: Path) -> None:
+    def __init__(self, home: Home, log_path: Path, etc: Path) -> None:
         self.home = home
         self.log = log.getLogger(self.LOGGER)
-        self.conf = self._read_configuration(home.etc("neutron", host))
+        self.conf = self._read_configuration(etc)
         self.host: str = self.conf.host
         self._greet()
         self.context = neutron_context.get_admin_context_without_session()
@@ -123,7 +128,7 @@ class Agent:
         agent_options.register_agent_state_opts_helper(conf)
         agent_options.register_availability_zone_opts_helper(conf)
         self.options(conf)
-        files = [str(etc / name) for name in ("neutron.conf", *self.FILES)]
+        files = [str(etc / name) for name in self.files()]
         conf([], project="neutron", prog=self.UNIT, default_config_files=files, default_config_dirs=[])
         return conf
 

@@ -30,8 +30,8 @@ class DhcpAgent(Agent):
     FILES = ("dhcp_agent.ini",)
     ZONED = True
 
-    def __init__(self, home: Home, host: str, log_path: Path) -> None:
-        super().__init__(home, host, log_path)
+    def __init__(self, home: Home, log_path: Path, etc: Path) -> None:
+        super().__init__(home, log_path, etc)
         self._rpc = dhcp_agent.DhcpPluginApi(topics.PLUGIN, self.host)
         self._networks: dict[str, Network] = {}
 

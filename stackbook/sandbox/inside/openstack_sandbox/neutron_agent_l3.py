@@ -38,8 +38,8 @@ class L3Agent(Agent):
     FILES = ("l3_agent.ini",)
     ZONED = True
 
-    def __init__(self, home: Home, host: str, log_path: Path) -> None:
-        super().__init__(home, host, log_path)
+    def __init__(self, home: Home, log_path: Path, etc: Path) -> None:
+        super().__init__(home, log_path, etc)
         self._rpc = l3_agent.L3PluginApi(topics.L3PLUGIN, self.host)
         self._routers: dict[str, Router] = {}
 

@@ -36,8 +36,8 @@ class OpenvswitchAgent(Agent):
     LOGGER = "neutron.plugins.ml2.drivers.openvswitch.agent.ovs_neutron_agent"
     FILES = ("plugins/ml2/openvswitch_agent.ini",)
 
-    def __init__(self, home: Home, host: str, log_path: Path) -> None:
-        super().__init__(home, host, log_path)
+    def __init__(self, home: Home, log_path: Path, etc: Path) -> None:
+        super().__init__(home, log_path, etc)
         self._agent_id = f"ovs-agent-{self.host}"
         self._rpc = agent_rpc.PluginApi(topics.PLUGIN)
         self._trunks = Trunks(self)

@@ -1,4 +1,4 @@
-"""Starts the stand-ins for neutron's agents, each a unit that can be restarted by itself."""
+"""Starts the stand-ins for neutron's agents, each a unit that is restarted by itself, and only so."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ def start(home: Home) -> None:
     from neutron.conf.agent import common
     from oslo_config import cfg
 
+    from openstack_sandbox.neutron_agent import Agent
     from openstack_sandbox.neutron_agent_dhcp import DhcpAgent
     from openstack_sandbox.neutron_agent_l3 import L3Agent
     from openstack_sandbox.neutron_agent_metadata import MetadataAgent
@@ -20,7 +21,7 @@ def start(home: Home) -> None:
 
     common.register_agent_state_opts_helper(cfg.CONF)  # neutron's RPC classes look there for their time-out
     neutron_logs.install()
-    for host in HOSTS:
-        frame.unit(home, host, OpenvswitchAgent.UNIT, partial(OpenvswitchAgent.launch, home, host))
-    for agent in (L3Agent, DhcpAgent, MetadataAgent):
-        frame.unit(home, CONTROLLER, agent.UNIT, partial(agent.launch, home, CONTROLLER))
+    places: list[tuple[str, type[Agent]]] = [(host, OpenvswitchAgent) for host in HOSTS]
+    places += [(CONTROLLER, agent) for agent in (L3Agent, DhcpAgent, MetadataAgent)]
+    for host, agent in places:
+        frame.lasting_unit(home, host, agent.UNIT, agent.files(), partial(agent.launch, home, host))

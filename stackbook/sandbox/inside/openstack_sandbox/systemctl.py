@@ -14,7 +14,7 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from openstack_sandbox import processes
+from openstack_sandbox import kept, processes
 from openstack_sandbox.systemctl_output import as_json, as_table, properties, status_text
 from openstack_sandbox.systemctl_units import Unit, canonical, find
 
@@ -207,9 +207,11 @@ def _as_wanted(verb: str, unit: Unit) -> bool:
 
 
 def _start(host: Host, unit: Unit) -> None:
+    if unit.active == "active":
+        return
     if processes.running(host.home, unit.project) is None:
         _start_process(host, unit.project)
-    elif unit.active != "active":
+    else:
         _ask(host, unit, "start")
 
 
@@ -225,6 +227,8 @@ def _restart(host: Host, unit: Unit) -> None:
         _ask(host, unit, "restart")
     elif unit.project not in host.restarted:
         host.restarted.add(unit.project)
+        if unit.restartable == "unit":
+            kept.drop(host.home, host.name, unit.name)
         processes.stop(host.home, [unit.project])
         _start_process(host, unit.project)
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from openstack_sandbox import processes
+from openstack_sandbox import kept, processes
 
 _FAMILIES = {"keystone": "Identity", "placement": "Placement", "glance": "Image", "neutron": "Networking",
              "cinder": "Block Storage", "nova": "Compute"}  # fmt: skip
@@ -79,9 +79,16 @@ def _states(home: Path, record: dict[str, Any], living: bool) -> tuple[str, str]
     if living:
         return {"active": ("active", "running"), "failed": ("failed", "failed")}.get(record["state"], ("inactive", "dead"))
     match processes.state(home, record["project"]):
+        case "stopped" | "starting" if record["state"] == "active" and _outlives(home, record):
+            return "active", "running"
         case "failed":
             return "failed", "failed"
         case "starting" | "ready":  # a new process that has not come to this unit yet
             return "activating", "start"
         case _:
             return "inactive", "dead"
+
+
+def _outlives(home: Path, record: dict[str, Any]) -> bool:
+    """Whether the unit is one that goes on without its process, which was ended for another unit's sake."""
+    return kept.folder(home, record["host"], record["name"]).exists()
