@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -77,7 +78,8 @@ def undo(stackbook: Command, run: str) -> None:
 
 def nbval(workspace: Path) -> None:
     """With their defaults applied, all notebooks pass under nbval: every plan is empty, every proof holds."""
-    books = [str(NOTEBOOKS / f"{name}.ipynb") for name in (*CASES, *READ_ONLY)]
+    copies = shutil.copytree(NOTEBOOKS, workspace / "notebooks")
+    books = [str(copies / f"{name}.ipynb") for name in (*CASES, *READ_ONLY)]
     command = [sys.executable, "-m", "pytest", "--nbval-lax", "-q", "-p", "no:cacheprovider", "--rootdir", str(workspace), *books]
     done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 0, done.stdout
