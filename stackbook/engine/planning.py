@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 from stackbook.cloud import api_errors
+from stackbook.errors import StackbookError
 from stackbook.plans import Absent, Actual, Change, Desired, Plan, Resource, compare, refuse_duplicates
 from stackbook.proof import Proof
 from stackbook.site import Site
@@ -51,10 +53,21 @@ def plan(desired: Sequence[Desired], site: Site, preflight: Iterable[Row] | None
     Raises Refused for what could not be applied and BadInput for what is not understood.
     """
     wanted = tuple(desired)
-    found = compute(wanted, site)
+    with journalled(site):
+        found = compute(wanted, site)
     stops = tuple(rows(preflight))
     site.run.write("plan", digest=found.digest, kept=found.kept, changes=[c.record() for c in found], stops=list(stops))
     return Planned(found, lambda: compute(wanted, site), stops)
+
+
+@contextmanager
+def journalled(site: Site) -> Iterator[None]:
+    """Write what stackbook refuses meanwhile to the run's journal too, without secrets."""
+    try:
+        yield
+    except StackbookError as error:
+        site.run.write("error", error=site.redactor.values(error.record()))
+        raise
 
 
 def verify(planned: Planned, site: Site) -> Proof:

@@ -8,7 +8,7 @@ from dataclasses import replace
 from stackbook import resources
 from stackbook.cloud import api_errors
 from stackbook.engine.apply import made
-from stackbook.engine.planning import Planned
+from stackbook.engine.planning import Planned, journalled
 from stackbook.errors import BadInput, ChangedSince
 from stackbook.journal import Event, Run
 from stackbook.plans import Actual, Change, Plan, Resource, Values, revive, same
@@ -31,7 +31,11 @@ def plan_undo(run: Run, site: Site) -> Planned:
     def again() -> Plan:
         return compute_undo(events, site)
 
-    found = again()
+    with journalled(site):
+        found = again()
+    for address, what in lasting(events):
+        summary = f"{what} can't be undone: it stays as it is"
+        site.run.write("finding", level="warning", subject=address, summary=summary, hint="bring it back from a backup")
     site.run.write("plan", digest=found.digest, kept=found.kept, changes=[c.record() for c in found], stops=[], undoes=run.id)
     return Planned(found, again, undoes=run.id)
 
@@ -39,7 +43,7 @@ def plan_undo(run: Run, site: Site) -> Planned:
 def compute_undo(events: list[Event], site: Site) -> Plan:
     """The plan as of now, from a run's journal."""
     whole = [(change, memo) for change, memo in made(events)]
-    pairs = [change.swapped(memo or {}) for change, memo in net([pair for pair in whole if not _follows(pair[0])])]
+    pairs = [change.swapped(memo or {}) for change, memo in _reversible(net([pair for pair in whole if not _follows(pair[0])]))]
     left: list[Change] = []
     for pair in reversed(pairs):
         removed_first = any(other.address == pair.address for other in left)
@@ -48,6 +52,26 @@ def compute_undo(events: list[Event], site: Site) -> Plan:
     following = _unique([change.swapped(memo or {}) for change, memo in whole if _follows(change)])
     left += [pair for pair in following if _stale(pair, site, left)]
     return Plan(site.name, tuple(left), kept=len(pairs) + len(following) - len(left))
+
+
+def lasting(events: list[Event]) -> list[tuple[str, str]]:
+    """What of a run can't be undone: address, and the action or field."""
+    pairs = [change for change, _ in net(list(made(events)))]
+    fields = [(change, name) for change in pairs for name in sorted(_kind(change).one_way.intersection(change.after))]
+    deleted = [(change.address, change.action) for change in pairs if change.action == "delete" and not change.reversible]
+    return deleted + [(change.address, f"the change of {name}") for change, name in fields if change.action == "update"]
+
+
+def _reversible(pairs: Sequence[Made]) -> list[Made]:
+    """The pairs without what can't be brought back: deletions for good, and fields that only go one way."""
+    found: list[Made] = []
+    for change, memo in pairs:
+        dropped = _kind(change).one_way if change.action == "update" else frozenset[str]()
+        before = {name: value for name, value in change.before.items() if name not in dropped}
+        after = {name: value for name, value in change.after.items() if name not in dropped}
+        if (change.action != "update" or after) and (change.action != "delete" or change.reversible):
+            found.append((replace(change, before=before, after=after), memo))
+    return found
 
 
 def net(pairs: Sequence[Made]) -> list[Made]:
@@ -81,7 +105,11 @@ def _joined(earlier: Made, later: Made) -> Made:
 
 
 def _follows(pair: Change) -> bool:
-    return Resource.kinds[pair.resource["kind"]].follows
+    return _kind(pair).follows
+
+
+def _kind(change: Change) -> type[Resource]:
+    return Resource.kinds[change.resource["kind"]]
 
 
 def _unique(pairs: Sequence[Change]) -> list[Change]:

@@ -114,6 +114,18 @@ def test_bad_input_in_a_cell_exits_3(books: Path) -> None:
     assert found["error"] == {"type": "Refused", "what": "port x: taken", "found": "a; b", "hint": "look"}
 
 
+def test_what_planning_refuses_is_in_the_journal(books: Path) -> None:
+    """A refused plan leaves its reason in the journal, whoever runs the notebook, and in the record as it was raised."""
+    code = (
+        "from stackbook import connect, plan; from tests.fakes import FakeThing; "
+        "plan([FakeThing(name='a'), FakeThing(name='a')], connect('test'))"
+    )
+    found, _ = ran("free", code=code)
+    assert (found["status"], exit_code(found)) == ("failed", 3)
+    assert found["error"]["what"] == "fake_thing/a is listed twice" and found["error"]["type"] == "BadInput"
+    assert '"event": "error"' in (Path(found["notebook"]).parent / "journal.jsonl").read_text()
+
+
 def test_sys_exit_0_is_an_end_not_a_failure(books: Path) -> None:
     """sys.exit(0) in a cell ends the run well: its cell is completed, those after it are skipped; another code is a failure."""
     found, _ = ran("free", code="import sys; print('enough'); sys.exit(0)")
