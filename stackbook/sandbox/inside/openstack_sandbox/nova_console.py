@@ -8,7 +8,7 @@ from openstack_sandbox.nova_guests import Guest
 
 _BOOT = """\
 [    0.000000] Linux version 6.1.0-28-cloud-amd64 (sandbox) #1 SMP PREEMPT_DYNAMIC
-[    0.000000] Command line: BOOT_IMAGE=/boot/vmlinuz-6.1.0-28-cloud-amd64 root=/dev/vda1 ro console=tty0 console=ttyS0,115200
+[    0.000000] Command line: BOOT_IMAGE=/boot/vmlinuz-6.1.0-28-cloud-amd64 root=/dev/vda1 ro console=ttyS0
 [    0.004127] smpboot: Allowing {vcpus} CPUs, 0 hotplug CPUs
 [    0.018034] Memory: {memory}K/{memory}K available
 [    0.412908] virtio_blk virtio1: [vda] {sectors} 512-byte logical blocks
@@ -18,7 +18,7 @@ _BOOT = """\
 [    3.120874] systemd[1]: Reached target network-online.target - Network is Online.
 [    4.402511] cloud-init[512]: Cloud-init v. 22.4.2 running 'init' at {started}. Up 4.38 seconds.
 {addresses}
-[    6.871093] cloud-init[698]: Cloud-init v. 22.4.2 finished at {started}. Datasource DataSourceOpenStackLocal [net,ver=2].  Up 6.85 seconds
+[    6.871093] cloud-init[698]: Cloud-init v. 22.4.2 finished at {started}. Datasource DataSourceOpenStackLocal.  Up 6.85 seconds
 
 Debian GNU/Linux 12 {hostname} ttyS0
 

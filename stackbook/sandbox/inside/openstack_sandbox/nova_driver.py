@@ -3,6 +3,8 @@
 Registered as ``nova.virt.sandbox`` (nova loads drivers only from below ``nova.virt``).
 """
 
+# ruff: noqa: D102 - what the methods are for is said in nova.virt.driver.ComputeDriver
+
 from __future__ import annotations
 
 import time
@@ -39,6 +41,8 @@ CONF.register_opts(
 )
 HYPERVISOR_VERSION = 7_002_000
 VNC_PORT = 5900
+SYSTEM_GB = 20
+"""Taken on a host's disk by the system and the image cache."""
 _FORMATS = ("raw", "qcow2", "iso", "ami", "vhd", "vmdk", "vhdx", "ploop")
 
 
@@ -58,7 +62,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
         super().__init__(virtapi, read_only)
         hypervisor = {"hypervisor_type": "QEMU", "hypervisor_version": HYPERVISOR_VERSION}
         modes = [(fields.Architecture.X86_64, kind, fields.VMMode.HVM) for kind in ("kvm", "qemu")]
-        self.host_status_base.update(hypervisor, supported_instances=modes, disk_available_least=self.local_gb)
+        self.host_status_base.update(hypervisor, supported_instances=modes)
         self._up_since = time.time()
 
     def init_host(self, host: str) -> None:
@@ -76,7 +80,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
         if resources:
             resources["uuid"] = identity.read_local_node_uuid()
             resources["cpu_info"] = jsonutils.dumps(nova_devices.cpu(self.vcpus))
-            resources["disk_available_least"] = self.local_gb - self.resources.local_gb_used
+            resources["disk_available_least"] = self.local_gb - SYSTEM_GB - self.resources.local_gb_used
         return resources
 
     def get_nodenames_by_uuid(self, refresh: bool = False) -> dict[str, str]:
@@ -98,6 +102,9 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
 
     def manage_image_cache(self, context: Any, all_instances: Any) -> None:
         self._images.keep_only({guest.image for guest in self.instances.everyone()})
+
+    def default_root_device_name(self, instance: Any, image_meta: Any, root_bdm: Any) -> str:
+        return "/dev/vda"
 
     # A guest's life.
 
@@ -271,7 +278,8 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
         guest = Guest(
             uuid=instance.uuid, name=instance.name, hostname=instance.hostname, state=power_state.PAUSED,
             vcpus=flavor.vcpus, memory_mb=flavor.memory_mb, disk_gb=flavor.root_gb if image else 0, image=image,
-            interfaces=nova_devices.interfaces(network_info or []), volumes=nova_devices.volumes(block_device_info), started=time.time(),
+            interfaces=nova_devices.interfaces(network_info or []), volumes=nova_devices.volumes(block_device_info),
+            started=time.time(),
         )  # fmt: skip
         if guest.uuid not in self.instances:
             self.resources.claim(guest.vcpus, guest.memory_mb, guest.disk_gb)
@@ -301,13 +309,13 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
                     self.virtapi.exit_wait_early([event for event in events if event[1] in active])
         except exception.InstanceEventTimeout:
             if CONF.vif_plugging_is_fatal:
-                raise exception.VirtualInterfaceCreateException() from None
+                raise exception.VirtualInterfaceCreateException from None
 
 
 def _plugging_failed(event_name: str, instance: Any) -> None:
     LOG.error("Neutron Reported failure on event %s for instance %s", event_name, instance.uuid, instance=instance)
     if CONF.vif_plugging_is_fatal:
-        raise exception.VirtualInterfaceCreateException()
+        raise exception.VirtualInterfaceCreateException
 
 
 def _active_ports(context: Any, instance: Any) -> set[str]:
