@@ -11,9 +11,9 @@ from bleach.css_sanitizer import CSSSanitizer  # type: ignore[import-untyped]
 
 TAGS = frozenset(
     """
-    a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5
-    h6 hr i img ins  kbd li mark ol p pre s samp small span strong sub summary sup table tbody td tfoot th thead
-    tr tt u ul var
+    a abbr b blockquote br caption code col colgroup dd del details div dl dt em figcaption figure h1 h2 h3 h4 h5 h6
+    hr i img ins kbd li mark ol p pre s samp small span strong sub summary sup table tbody td tfoot th thead tr tt u
+    ul var
     """.split()  # noqa: SIM905 - a list of words reads better so
 )
 PLAIN = frozenset(("title", "colspan", "rowspan", "scope", "open", "alt", "width", "height", "start"))

@@ -84,7 +84,9 @@ def said(record: Record) -> str:
         case "planned":
             return f"{things} planned; nothing was changed."
         case "applied":
-            return f"{done} of {things} made{_checked(record)}."
+            so_already = f", {changes - done} were so already" if done < changes else ""
+            made = f"{done} of {things}" if done == changes else f"{done} change{'s' if done != 1 else ''}"
+            return f"{made} made{so_already}{_checked(record)}."
         case "unchanged":
             return f"The site is as it should be{_checked(record)}." if record.get("digest") else _found(record)
         case "failed" | "interrupted" if changes:

@@ -49,8 +49,8 @@ def tagged(cell: Cell, tag: str) -> bool:
 
 def source(cell: Cell) -> str:
     """A cell's source; notebooks may keep it as a list of lines."""
-    raw = cell.get("source", "")
-    return raw if isinstance(raw, str) else "".join(map(str, raw))
+    raw = cell.get("source")
+    return "".join(map(str, raw)) if isinstance(raw, list) else str(raw or "")
 
 
 def _assigned(cell: Cell) -> Iterator[tuple[str, Any, str]]:

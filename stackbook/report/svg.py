@@ -14,16 +14,16 @@ LINKED = "{http://www.w3.org/1999/xlink}href"
 ELEMENTS = frozenset(
     """
     svg g defs symbol use title desc path rect circle ellipse line polyline polygon text tspan clipPath
-    linearGradient  radialGradient stop marker pattern mask
+    linearGradient radialGradient stop marker pattern mask
     """.split()  # noqa: SIM905 - a list of words reads better so
 )
 ATTRIBUTES = frozenset(
     """
-    id class x y x1 y1 x2 y2 cx cy r rx ry d points width height viewBox preserveAspectRatio transform fill fill-
-    opacity fill-rule  stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray stroke-
-    dashoffset stroke-miterlimit opacity  font-family font-size font-weight font-style text-anchor dominant-
-    baseline dx dy offset stop-color stop-opacity clip-path  clip-rule gradientUnits gradientTransform
-    clipPathUnits patternUnits markerWidth markerHeight refX refY orient role  aria-label color display visibility
+    id class x y x1 y1 x2 y2 cx cy r rx ry d points width height viewBox preserveAspectRatio transform fill
+    fill-opacity fill-rule stroke stroke-width stroke-opacity stroke-linecap stroke-linejoin stroke-dasharray
+    stroke-dashoffset stroke-miterlimit opacity font-family font-size font-weight font-style text-anchor
+    dominant-baseline dx dy offset stop-color stop-opacity clip-path clip-rule gradientUnits gradientTransform
+    clipPathUnits patternUnits markerWidth markerHeight refX refY orient role aria-label color display visibility
     """.split()  # noqa: SIM905 - a list of words reads better so
 )
 MOST = 20_000_000
@@ -68,6 +68,8 @@ def _attributes(element: Element, prefix: str) -> Iterator[tuple[str, str]]:
     for key, value in element.items():
         if key == "id":
             yield key, prefix + value
+        elif key == "aria-label":
+            yield key, value
         elif key in (LINKED, "href"):
             if re.fullmatch(r"#[\w.-]{1,100}", value):
                 yield "href", f"#{prefix}{value[1:]}"

@@ -20,7 +20,28 @@ from stackbook.render.table import shares, table
 from stackbook.report.clean import clean
 
 NETWORK = {"kind": "network", "name": "n"}
-KNOWN_TAGS = set("div style span code b table tbody thead tr th td ins del i pre details summary ul li caption".split())
+KNOWN_TAGS = {
+    "div",
+    "style",
+    "span",
+    "code",
+    "b",
+    "table",
+    "tbody",
+    "thead",
+    "tr",
+    "th",
+    "td",
+    "ins",
+    "del",
+    "i",
+    "pre",
+    "details",
+    "summary",
+    "ul",
+    "li",
+    "caption",
+}
 
 
 class Read(HTMLParser):
@@ -36,14 +57,17 @@ class Read(HTMLParser):
         self.close()
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        """Note an element and its attributes."""
         self.tags.add(tag)
         self.attributes |= {(name, value or "") for name, value in attrs}
         self._skip = tag == "style"
 
     def handle_endtag(self, tag: str) -> None:
+        """Read text again after a style sheet."""
         self._skip = False
 
     def handle_data(self, data: str) -> None:
+        """Gather text, not style sheets."""
         self.text += "" if self._skip else data
 
 

@@ -91,12 +91,18 @@ HARMLESS = [
 bare_secrets = st.text("abcdefghijkmXYZ0123456789!#$*+-./=?@^_~%", min_size=6, max_size=40).filter(
     lambda text: text[0] not in "-*~/{[=" and text[-1] not in ".,;" and not set(text) <= set("*")
 )
-quoted_secrets = st.text(st.characters(codec="utf-8", exclude_characters="\"'\\\n`", exclude_categories=["Cs", "Zl", "Zp"]), min_size=6)
+quoted_secrets = st.text(
+    st.characters(codec="utf-8", exclude_characters="\"'\\\n`", exclude_categories=["Cs", "Zl", "Zp"]), min_size=6
+)
 
 
 def literal(secret: str) -> bool:
     """Whether `secret` reads as no secret: null, true, ``<None>``, stars."""
-    return secret.strip().lower() in ("", "none", "null", "true", "false", "~") or set(secret.strip()) <= {"*"} or secret.strip()[0] == "<"
+    return (
+        secret.strip().lower() in ("", "none", "null", "true", "false", "~")
+        or set(secret.strip()) <= {"*"}
+        or secret.strip()[0] == "<"
+    )
 
 
 @pytest.mark.parametrize("form", BARE)
@@ -142,13 +148,22 @@ def test_what_is_no_secret_stays(words: list[str]) -> None:
         ("got gAAAAABmQ-x_0123456789abcdefghij== back", "got *** back"),
         ("eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIxMjM0In0.abc-DEF_123 x", "*** x"),
         ("\tkey = AQDUmrZlAAAAABAA3fR9J2Zn0aBcDeFgHiJkLg==\n", "\tkey = ***\n"),
-        ("-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----\nx", "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nx"),
-        ("-----BEGIN PRIVATE KEY-----\\nMIIEabcdefghijklmnop\\nMIIEabcdefghijklmnop and then", "-----BEGIN PRIVATE KEY-----*** and then"),
+        (
+            "-----BEGIN RSA PRIVATE KEY-----\nMIIE\nabc=\n-----END RSA PRIVATE KEY-----\nx",
+            "-----BEGIN RSA PRIVATE KEY-----***-----END RSA PRIVATE KEY-----\nx",
+        ),
+        (
+            "-----BEGIN PRIVATE KEY-----\\nMIIEabcdefghijklmnop\\nMIIEabcdefghijklmnop and then",
+            "-----BEGIN PRIVATE KEY-----*** and then",
+        ),
         ("rabbit://u:p/w@x@host:5672/v", "rabbit://u:***@host:5672/v"),
         ("Authorization: Digest username=x, response=y\nHost: a", "Authorization: Digest ***\nHost: a"),
         ("Set-Cookie: sessionid=abc; Path=/\nnext", "Set-Cookie: ***\nnext"),
         ("bearer abcdefghijklmnopqrst", "bearer ***"),
-        ("clouds:\n  lab:\n    auth:\n      password: s3cret\n      username: a", "clouds:\n  lab:\n    auth:\n      password: ***\n      username: a"),
+        (
+            "clouds:\n  lab:\n    auth:\n      password: s3cret\n      username: a",
+            "clouds:\n  lab:\n    auth:\n      password: ***\n      username: a",
+        ),
         ('user_data="#!/bin/sh\nline" x', 'user_data="***" x'),
         ("password='abc\nnext line's apostrophe", "password='***\nnext line's apostrophe"),
     ],
@@ -172,7 +187,13 @@ def test_covers_what_oslo_masks() -> None:
     """For each of oslo.utils' keys, in each of its forms, no secret is left that mask_password would have masked."""
     strutils = pytest.importorskip("oslo_utils.strutils", reason="comes with the openstack client of the test extra")
     forms = ["{}=s3cretS", "{}1 = s3cretS", "{}='s3cretS'", '{} = "s3cretS"', "{} 's3cretS'", "--{} s3cretS", "<{}>s3cretS</{}>"]
-    forms += ['"{}": "s3cretS"', "'{}': u's3cretS'", "'x.{}', '-v', 's3cretS'", "{} --opt s3cretS", "{{'a': {{'new_{}': 's3cretS'}}}}"]
+    forms += [
+        '"{}": "s3cretS"',
+        "'{}': u's3cretS'",
+        "'x.{}', '-v', 's3cretS'",
+        "{} --opt s3cretS",
+        "{{'a': {{'new_{}': 's3cretS'}}}}",
+    ]
     for key, form in itertools.product(strutils._SANITIZE_KEYS, forms):
         text = form.format(key, key)
         masked = strutils.mask_password(text)
@@ -185,7 +206,9 @@ def test_known_secrets_are_gone_in_every_spelling(secret: str, around: str) -> N
     if secret.strip("*") == "" or secret in MASK:
         return
     encoded = base64.b64encode(secret.encode(errors="replace")).decode()
-    hidden = Redactor([secret])("\n".join([around, secret, json.dumps(secret), quote(secret, safe="", errors="replace"), encoded]))
+    hidden = Redactor([secret])(
+        "\n".join([around, secret, json.dumps(secret), quote(secret, safe="", errors="replace"), encoded])
+    )
     assert secret not in hidden or set(secret) <= {"*", "\n", '"'}
     assert encoded not in hidden
 
@@ -202,8 +225,31 @@ def test_values_redacts_json_data() -> None:
     assert Redactor(["hunter22x"]).values(data) == expected
 
 
-FRAGMENTS = ['password="', "password='\\", "://a:b", "eyJa", "token ", "token | ", "-----BEGIN PRIVATE KEY-----", "<password", ">", "=a,"]
-FRAGMENTS += ['secret\\"', "user_data=\"x\n", "--password ", "gAAAA", "bearer ", "authorization: digest ", "@", "AQAAAA", ")", "| pwd | b ", "\\"]
+FRAGMENTS = [
+    'password="',
+    "password='\\",
+    "://a:b",
+    "eyJa",
+    "token ",
+    "token | ",
+    "-----BEGIN PRIVATE KEY-----",
+    "<password",
+    ">",
+    "=a,",
+]
+FRAGMENTS += [
+    'secret\\"',
+    'user_data="x\n',
+    "--password ",
+    "gAAAA",
+    "bearer ",
+    "authorization: digest ",
+    "@",
+    "AQAAAA",
+    ")",
+    "| pwd | b ",
+    "\\",
+]
 ADVERSARIES = [*FRAGMENTS, *map("".join, itertools.product(FRAGMENTS[:8], FRAGMENTS[8:]))]
 
 

@@ -91,12 +91,14 @@ def test_names_can_not_command_the_terminal(name: str, value: str) -> None:
 def test_proofs() -> None:
     """An empty proof is a line; another has its rows under it."""
     assert proof_text(Proof("nothing left to do")) == "✓ nothing left to do: empty, as expected"
-    assert proof_text(Proof("all alive", [{"host": "c1", "age": 7}])) == "✗ expected: all alive; found 1\n  host  age\n  c1      7"
+    assert (
+        proof_text(Proof("all alive", [{"host": "c1", "age": 7}])) == "✗ expected: all alive; found 1\n  host  age\n  c1      7"
+    )
 
 
 def test_tables_align_numbers_right() -> None:
     """Numbers are right-aligned, gaps empty, long cells cut."""
-    rows = [{"name": "a", "used": 3}, {"name": "x" * 99, "used": 1200}, {"name": None, "free": True}]
+    rows: list[dict[str, object]] = [{"name": "a", "used": 3}, {"name": "x" * 99, "used": 1200}, {"name": None, "free": True}]
     lines = table_text(rows).splitlines()
     assert lines[1].endswith("     3")
     assert "…" in lines[2]

@@ -19,6 +19,7 @@ REQUEST = "req-7c5f2b1e-1d8a-4f8e-9d1d-3f4f5a6b7c8d"
 INI = "/etc/neutron/plugins/ml2/openvswitch_agent.ini"
 Values = dict[str, Any]
 Output = dict[str, Any]
+Rows = list[dict[str, Any]]
 
 
 def plan(name: str = "vlan204") -> Plan:
@@ -81,7 +82,7 @@ def mixed() -> Plan:
 
 def survey() -> Survey:
     """Pools, networks and agents, with numbers, ids and gaps."""
-    pools = [
+    pools: Rows = [
         {
             "name": f"controller{n}@lvm#lvm",
             "total_capacity_gb": 100.0 * n,
@@ -91,7 +92,7 @@ def survey() -> Survey:
         }
         for n in (1, 2)
     ]
-    networks = [
+    networks: Rows = [
         {
             "name": name,
             "id": f"0d7e1f6a-5b1c-4c2e-8f7a-{n:012x}",
@@ -102,7 +103,7 @@ def survey() -> Survey:
         }
         for n, (name, mtu, vlan) in enumerate([("public", 1500, None), ("vlan203", 1500, 203), ("tenant-a", 1450, 1027)])
     ]
-    agents = [
+    agents: Rows = [
         {"host": host, "binary": "neutron-openvswitch-agent", "alive": True, "configurations": {"bridge_mappings": {}}}
         for host in ("compute1", "compute2")
     ]
@@ -276,7 +277,8 @@ BAD_SVG = (
     '<script>document.title="owned"</script><style>@import "http://example.org/a.css";</style>'
     '<foreignObject><body xmlns="http://www.w3.org/1999/xhtml"><b onclick="x()">owned</b></body></foreignObject>'
     '<image href="http://example.org/p.png"/><use href="http://example.org/u.svg#x"/><a href="javascript:x()"><text>t</text></a>'
-    '<rect width="9" height="9" fill="#000" style="fill:url(http://example.org/f)"/><animate attributeName="href" to="javascript:x()"/>'
+    '<rect width="9" height="9" fill="#000" style="fill:url(http://example.org/f)"/>'
+    '<animate attributeName="href" to="javascript:x()"/>'
     "</svg>"
 )
 
@@ -309,7 +311,7 @@ def inventory(runs: Path) -> Path:
     table = pd.DataFrame(survey().rows["pools"])
     frame = {
         "output_type": "execute_result",
-        "data": {"text/plain": repr(table), "text/html": table._repr_html_()},
+        "data": {"text/plain": repr(table), "text/html": pandas_html(table)},
         "metadata": {},
         "execution_count": 1,
     }
@@ -328,7 +330,7 @@ def inventory(runs: Path) -> Path:
         {"level": "info", "subject": "image cirros", "summary": "unused for 90 days", "hint": ""},
     ]
     outputs = [[], [], [result(survey()), figure], [frame]]
-    record = {
+    record: Values = {
         "runbook": "inventory",
         "status": "unchanged",
         "digest": None,
@@ -337,6 +339,11 @@ def inventory(runs: Path) -> Path:
         "parameters": {},
     }
     return folder(runs, "20261123T120000-inventory-1c2d", record, executed("inventory", outputs))
+
+
+def pandas_html(table: Any) -> str:
+    """A DataFrame as a notebook shows it."""
+    return str(table._repr_html_())
 
 
 def _displayed(kind: str, data: str) -> Output:

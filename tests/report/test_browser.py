@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
-import samples
 
 from stackbook.report import write, write_index
+from tests.report import samples
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,7 +45,9 @@ CONTRAST = """() => {
 
 
 @contextmanager
-def opened(browser: Browser, path: Path, scheme: Scheme = "light", width: int = 1280) -> Iterator[tuple[Page, list[str], list[str]]]:
+def opened(
+    browser: Browser, path: Path, scheme: Scheme = "light", width: int = 1280
+) -> Iterator[tuple[Page, list[str], list[str]]]:
     """The page at `path`, the addresses that it asked for, and what the console said."""
     context = browser.new_context(color_scheme=scheme, viewport={"width": width, "height": 900})
     page = context.new_page()
@@ -84,7 +86,9 @@ def test_a_report_asks_for_nothing_and_runs_nothing(browser: Browser, reports: d
         assert policy.startswith("default-src 'none'")
         attributes: list[str] = page.evaluate("() => [...document.querySelectorAll('*')].flatMap(e => e.getAttributeNames())")
         assert not [name for name in attributes if name.startswith("on")]
-        addresses: list[str] = page.evaluate("() => [...document.querySelectorAll('a, img, use')].map(e => e.getAttribute('href') || e.src || '')")
+        addresses: list[str] = page.evaluate(
+            "() => [...document.querySelectorAll('a, img, use')].map(e => e.getAttribute('href') || e.src || '')"
+        )
         assert not [address for address in addresses if address.startswith(("javascript:", "http://example.org", "//"))]
 
 
@@ -140,7 +144,9 @@ def test_numbers_stand_right(browser: Browser, reports: dict[str, Path]) -> None
 def test_contents_lead_to_headings(browser: Browser, reports: dict[str, Path]) -> None:
     """Every entry of the contents leads to an element of the page, and says what was not run."""
     with opened(browser, reports["planned"]) as (page, _, _said):
-        targets: list[str] = page.evaluate("() => [...document.querySelectorAll('.rp-contents a')].map(a => a.getAttribute('href'))")
+        targets: list[str] = page.evaluate(
+            "() => [...document.querySelectorAll('.rp-contents a')].map(a => a.getAttribute('href'))"
+        )
         assert len(targets) >= 10
         assert all(page.locator(target).count() == 1 for target in targets)
         contents = page.locator(".rp-contents").inner_text()
@@ -155,4 +161,4 @@ def test_it_prints_on_a4(browser: Browser, reports: dict[str, Path], tmp_path: P
         assert page.locator(".rp-card").is_visible() and page.locator(".sb-plan").is_visible()
         assert page.evaluate("() => getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
         printed = page.pdf(prefer_css_page_size=True)
-        assert printed.startswith(b"%PDF") and b"/MediaBox [0 0 594.95996 841.91998]" in printed or b"594." in printed
+        assert (printed.startswith(b"%PDF") and b"/MediaBox [0 0 594.95996 841.91998]" in printed) or b"594." in printed

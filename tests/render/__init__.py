@@ -1,0 +1,1 @@
+"""What is rendered and redacted."""
