@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Self
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackbook.errors import BadInput, ProofFailed, Refused
@@ -75,7 +75,7 @@ def test_what_the_plan_made_is_explained_and_what_refers_to_it() -> None:
     """A new server, its port, its volume and the addresses of its other port follow from the plan; a stranger does not."""
     plan = Plan("lab", (create("server", "web", network=NET),))
     before: dict[str, Rows] = {"servers": [], "ports": [], "volumes": [{"id": OTHER, "status": "available", "attachments": []}]}
-    after = {
+    after: dict[str, Rows] = {
         "servers": [{"id": SERVER, "name": "web"}],
         "ports": [
             {"id": PORT, "name": "", "device_id": SERVER, "network_id": NET},
@@ -148,6 +148,7 @@ def test_rows_without_an_id_are_found_again() -> None:
 FIELDS = st.sampled_from(["name", "mtu", "status", "links", "list", "OS-EXT-STS:vm_state"])
 
 
+@settings(max_examples=60)
 @given(rows=st.lists(st.dictionaries(FIELDS, st.text(max_size=3) | st.lists(st.integers()) | st.none())))
 def test_a_survey_does_not_differ_from_itself(rows: Rows) -> None:
     """Whatever the rows are, nothing changed between a survey and itself, whichever order lists come in."""

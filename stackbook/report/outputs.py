@@ -10,11 +10,11 @@ from typing import Any
 
 from stackbook.render.html import callout, found_list
 from stackbook.render.redact import redact
+from stackbook.render.svg import inline
 from stackbook.render.values import visible
 from stackbook.report.clean import PICTURE, clean
 from stackbook.report.frames import aligned
 from stackbook.report.prose import prose
-from stackbook.report.svg import inline
 
 Output = Mapping[str, Any]
 MANY_LINES = 30

@@ -355,19 +355,15 @@ def _update(resource: Values, address: str, field: str, before: Any, after: Any)
 
 
 def _figure() -> str:
-    import io
-
     import matplotlib as mpl
 
     mpl.use("svg")
     import matplotlib.pyplot as plt
 
-    with mpl.rc_context({"svg.fonttype": "none"}):
-        figure, axes = plt.subplots(figsize=(5, 1.8))
-        axes.barh(["lvm", "nfs"], [100, 200], color="#9aa5b1")
-        axes.barh(["lvm", "nfs"], [37, 74], color="#3b82d0")
-        axes.set_xlabel("GiB")
-        drawn = io.StringIO()
-        figure.savefig(drawn, format="svg", transparent=True, bbox_inches="tight")
-        plt.close(figure)
-    return drawn.getvalue()
+    from stackbook.render.figure import Drawing
+
+    figure, axes = plt.subplots(figsize=(5, 1.8))
+    axes.barh(["lvm", "nfs"], [100, 200], color="#9aa5b1")
+    axes.barh(["lvm", "nfs"], [37, 74], color="#3b82d0")
+    axes.set_xlabel("GiB")
+    return Drawing(figure, "Used of total capacity by pool").svg

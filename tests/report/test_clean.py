@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from stackbook.render.svg import ATTRIBUTES, ELEMENTS, inline
 from stackbook.report.clean import TAGS, clean
 from stackbook.report.frames import aligned
 from stackbook.report.outputs import parts, safe
 from stackbook.report.prose import headings, prose
-from stackbook.report.svg import ATTRIBUTES, ELEMENTS, inline
 from tests.report import samples
 
 SVG = '<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink">{}</svg>'
