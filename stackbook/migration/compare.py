@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
-from stackbook.migration.window import BLOCK, Content, Run
+from stackbook.migration.window import BLOCK, Content, Run, Tell
 from stackbook.migration.zeros import is_zero
-
-Tell = Callable[[int, int], None]
-"""Told bytes done and bytes in all."""
 
 
 def different(one: Content, two: Content, tell: Tell | None = None) -> str:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from stackbook.migration.folder import plain_name
 from stackbook.migration.refusal import BundleRefused
-from stackbook.migration.window import BLOCK, Part
+from stackbook.migration.window import BLOCK, Part, Tell
 
 MOST = 1 << 20
 LINE = re.compile(r"(SHA-?\d+)\s*\((.+)\)\s*=\s*([0-9a-fA-F]+)\s*")
@@ -39,12 +39,14 @@ def read_manifest(content: bytes, place: str) -> dict[str, Checksum]:
     return found
 
 
-def check(part: Part, expected: Checksum) -> None:
+def check(part: Part, expected: Checksum, tell: Tell | None = None) -> None:
     """Refuse a part whose content does not add up."""
     made = hashlib.new(expected.algorithm)
     with part.open() as window:
         for start in range(0, part.size, BLOCK):
             made.update(window.read(start, min(BLOCK, part.size - start)))
+            if tell is not None:
+                tell(start, part.size)
     compare(part.name, made.hexdigest(), expected)
 
 

@@ -18,7 +18,7 @@ class _Bounded(TreeBuilder):
         super().__init__()
         self.depth = self.count = 0
 
-    def start(self, tag: str, attributes: dict[str, str], /) -> Element:  # type: ignore[override]
+    def start(self, tag: str, attributes: dict[str, str], /) -> Element:
         self.depth += 1
         self.count += 1
         if self.depth > MOST_DEPTH or self.count > MOST_ELEMENTS:

@@ -10,12 +10,12 @@ from typing import Protocol
 
 from stackbook.migration import manifest
 from stackbook.migration.bundle import BundleDisk, fingerprint
-from stackbook.migration.compare import Tell, different
+from stackbook.migration.compare import different
 from stackbook.migration.manifest import Checksum
 from stackbook.migration.qcow2_stream import Qcow2Stream
 from stackbook.migration.refusal import BundleRefused
 from stackbook.migration.vmdk_text import MONOLITHIC
-from stackbook.migration.window import BLOCK, Part, Plain
+from stackbook.migration.window import BLOCK, Part, Plain, Tell, Window
 
 PASSED = (*MONOLITHIC, "qcow2", "vhdx")
 """Formats whose bytes go to glance as they are; all others as a qcow2 stream of our own."""
@@ -163,18 +163,17 @@ def passage(disk: BundleDisk, algorithms: Sequence[str] = ("sha512",), tell: Tel
         return Passage(Bytes(disk.parts[0]), algorithms, [*disk.checksums.values()], tell)
     for part in disk.parts:
         if part.name in disk.checksums:
-            manifest.check(part, disk.checksums[part.name])
-    return Passage(Qcow2Stream(disk.open(), detect=True), algorithms, (), tell)
+            manifest.check(part, disk.checksums[part.name], tell)
+    return Passage(Qcow2Stream(disk.open(), tell=tell), algorithms, (), tell)
 
 
-def compare(disk: BundleDisk, target: Part, tell: Tell | None = None) -> str:
-    """Where the disk's content and the raw device or file `target` differ first; empty when every byte is equal.
+def compare(disk: BundleDisk, target: Window, tell: Tell | None = None) -> str:
+    """Where the disk's content and the volume `target` differ first; empty when every byte is equal.
 
     Beyond the disk's end the target must hold zeros only.
     """
-    content, other = disk.open(), Plain(target.open())
+    content = disk.open()
     try:
-        return different(content, other, tell)
+        return different(content, Plain(target), tell)
     finally:
         content.close()
-        other.close()

@@ -9,7 +9,7 @@ import struct
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from stackbook.migration.window import BLOCK, Content
+from stackbook.migration.window import BLOCK, Content, Tell
 from stackbook.migration.zeros import clusters
 
 if TYPE_CHECKING:
@@ -29,11 +29,11 @@ VERSION, REFCOUNT_ORDER, HEADER_LENGTH = 3, 4, 104
 class Qcow2Stream:
     """The blocks of a qcow2 file that holds `content`."""
 
-    def __init__(self, content: Content, *, detect: bool = True) -> None:
+    def __init__(self, content: Content, *, detect: bool = True, tell: Tell | None = None) -> None:
         import numpy as np
 
         self.content = content
-        self.map = clusters(content, CLUSTER, detect=detect)
+        self.map = clusters(content, CLUSTER, detect=detect, tell=tell)
         self.data = int(np.count_nonzero(self.map))
         tables = -(-len(self.map) // PER_TABLE)
         self.per_table = np.add.reduceat(self.map.astype(np.int64), np.arange(0, len(self.map), PER_TABLE))

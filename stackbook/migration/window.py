@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, Self
 
@@ -14,6 +14,8 @@ from stackbook.migration.refusal import BundleRefused
 BLOCK = 1 << 20
 Run = tuple[int, int]
 """Start and length in bytes."""
+Tell = Callable[[int, int], None]
+"""Told bytes done and bytes in all."""
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,25 @@ class Window:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+
+class Device(Window):
+    """A volume as its backend holds it on this machine: a block device, or a file that stands for one."""
+
+    def __init__(self, path: str) -> None:
+        self.descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.size = os.lseek(self.descriptor, 0, os.SEEK_END)
+        self.part = Part(path, os.path.basename(path), 0, self.size)
+        if not stat.S_ISREG(mode := os.fstat(self.descriptor).st_mode) and not stat.S_ISBLK(mode):
+            self.close()
+            raise BundleRefused(f"{path} is neither a file nor a block device")
+
+    def data(self, start: int = 0, length: int | None = None) -> Iterator[Run]:
+        """The runs that may hold data: of a block device, all of it."""
+        if stat.S_ISREG(os.fstat(self.descriptor).st_mode):
+            yield from super().data(start, length)
+        else:
+            yield start, self.size - start if length is None else length
 
 
 class Content(Protocol):

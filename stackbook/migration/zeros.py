@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from stackbook.migration.window import BLOCK, Content
+from stackbook.migration.window import BLOCK, Content, Tell
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ def blocks(content: Content, size: int = BLOCK) -> Iterator[tuple[int, bytes]]:
             at += count
 
 
-def clusters(content: Content, cluster: int, *, detect: bool = True) -> NDArray[np.bool_]:
+def clusters(content: Content, cluster: int, *, detect: bool = True, tell: Tell | None = None) -> NDArray[np.bool_]:
     """For each cluster whether it holds data: by the map of its file, and with `detect` by reading what that calls data."""
     import numpy as np
 
@@ -39,6 +39,8 @@ def clusters(content: Content, cluster: int, *, detect: bool = True) -> NDArray[
             found[start // cluster : -(-(start + length) // cluster)] = True
         return found
     for at, block in blocks(content):
+        if tell is not None:
+            tell(at, content.size)
         first, skip = divmod(at, cluster)
         padded = np.frombuffer(bytes(skip) + block + bytes(-(skip + len(block)) % cluster), np.uint64)
         found[first : first + padded.size * 8 // cluster] |= padded.reshape(-1, cluster // 8).any(axis=1)

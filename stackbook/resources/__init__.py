@@ -6,6 +6,8 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "Disk": "disk",
+    "DiskImage": "disk_image",
     "FloatingIP": "router",
     "Flavor": "flavor",
     "Image": "image",

@@ -27,6 +27,7 @@ class Volume(Resource):
     identity: ClassVar[tuple[str, ...]] = ("project", "name")
     fixed: ClassVar[frozenset[str]] = frozenset({*SOURCES, "type", "availability_zone"})
     irreversible: ClassVar[frozenset[str]] = frozenset({"delete", "replace"})
+    one_way: ClassVar[frozenset[str]] = frozenset({"size"})
 
     name: str
     size: int | None = None
@@ -56,7 +57,7 @@ class Volume(Resource):
         if found is None:
             return None
         get = site.conn.block_storage.get_volume
-        found = settled(lambda: lookup.existing(get, found.id), _state, what=self.address, limit=300, own_line=True)
+        found = settled(lambda: lookup.existing(get, found.id), state, what=self.address, limit=300, own_line=True)
         if found is None:
             return None
         broken = "its status is error: it was never made" if found.status == "error" else ""
@@ -115,7 +116,7 @@ class Volume(Resource):
         storage = site.conn.block_storage
         id = change.id or getattr(self._find(site), "id", None)
         if id:
-            settled(lambda: lookup.existing(storage.get_volume, id), _state, what=self.address)
+            settled(lambda: lookup.existing(storage.get_volume, id), state, what=self.address)
             storage.delete_volume(id, ignore_missing=True)
             gone(lambda: self._going(site, id), what=self.address)
         return {"id": id}
@@ -239,10 +240,15 @@ class Volume(Resource):
                 )
 
     def _wait(self, site: Site, id: str) -> None:
-        found = settled(lambda: lookup.existing(site.conn.block_storage.get_volume, id), _state, what=self.address, limit=3600)
-        if found is None or found.status.startswith("error"):
-            status = found.status if found is not None else "gone"
-            raise CloudFailed(f"{self.address}: came to be {status}", found=_message(site, id) or f"volume {id}")
+        wait(site, self.address, id)
+
+
+def wait(site: Site, address: str, id: str, limit: float = 3600) -> None:
+    """Wait until a volume is no longer being made or changed; raises CloudFailed when it comes to be in error."""
+    found = settled(lambda: lookup.existing(site.conn.block_storage.get_volume, id), state, what=address, limit=limit)
+    if found is None or found.status.startswith("error"):
+        status = found.status if found is not None else "gone"
+        raise CloudFailed(f"{address}: came to be {status}", found=_message(site, id) or f"volume {id}")
 
 
 def image_needs(image: Any) -> tuple[int, str]:
@@ -252,7 +258,8 @@ def image_needs(image: Any) -> tuple[int, str]:
     return size, told
 
 
-def _state(found: Any) -> str:
+def state(found: Any) -> str:
+    """The state that a volume passes through; empty when it has settled."""
     return str(found.status) if found.status in BUSY else ""
 
 

@@ -1,0 +1,229 @@
+"""A disk out of a bundle, as a volume that holds it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from stackbook.errors import CloudFailed, Refused
+from stackbook.migration.bundle import BundleDisk
+from stackbook.migration.passage import compare
+from stackbook.migration.window import Device
+from stackbook.plans import Actual, Change, Resource, Values
+from stackbook.resources import disk_place, disk_upload, lookup, secrecy, volume
+from stackbook.resources.waiting import Ticker, gone, settled
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+    from stackbook.site import Site
+
+SOURCE, FILLING, COMPARED = "stackbook_source", "stackbook_filling", "stackbook_compared"
+"""Metadata of a volume: the disk it holds, the disk it is being filled from, and how its content was compared."""
+LIMIT = 24 * 3600
+
+
+@dataclass(frozen=True)
+class Disk(Resource):
+    """A volume that holds a disk of a bundle, byte for byte.
+
+    It goes through a temporary image, which is removed again. What a cut-off run left is taken up, or taken back.
+    """
+
+    kind: ClassVar[str] = "disk"
+    identity: ClassVar[tuple[str, ...]] = ("project", "name")
+    irreversible: ClassVar[frozenset[str]] = frozenset({"delete", "replace"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"bundle", "seen"})
+    stands_for: ClassVar[str] = "volume"
+    """What others may take it for."""
+
+    name: str
+    """The volume's."""
+    source: str
+    """Name and fingerprint of the disk, as `inspect` tells it: ``disk1.vmdk@0123…``."""
+    bundle: str | None = None
+    """Path of the OVA, OVF, VMX or disk file."""
+    size: int | None = None
+    """GiB; can grow, never shrink."""
+    type: str | None = None
+    properties: Mapping[str, str] | None = None
+    """Image properties of the volume: firmware, machine type, buses. Compared key by key."""
+    bootable: bool | None = None
+    project: str | None = None
+    seen: Sequence[int] | None = None
+    """Inodes and times of the disk's files when the plan was made."""
+
+    def __post_init__(self) -> None:
+        lookup.whole(self.address, "size", self.size, lowest=1)
+        if self.properties is not None:
+            lookup.put(self, properties={key: str(value) for key, value in self.properties.items()})
+
+    def read(self, site: Site, pending: Sequence[Change] = ()) -> Actual | None:
+        """The volume of that name, or what a cut-off run left of the way to it: then its source is None."""
+        found = self._find(site)
+        if found is None:
+            begun = self._image(lookup.scoped(site, self.project)) if self._project_known(site) else None
+            return Actual(None, dict.fromkeys(self.values)) if begun is not None else None
+        get = site.conn.block_storage.get_volume
+        found = settled(lambda: lookup.existing(get, found.id), volume.state, what=self.address, limit=LIMIT, own_line=True)
+        return Actual(found.id, _values(found)) if found is not None else None
+
+    def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
+        """Refuse a volume of that name that holds something else, unknown types, shrinking, and too small a quota."""
+        project = lookup.require_project(self, site, self.project, others)
+        secrecy.refuse_telling(self.address, "property", self.properties)
+        if actual is not None and actual.id is not None:
+            self._check_existing(site, actual)
+        if actual is None or actual.values.get("source") is None:
+            held = volume.Volume(name=self.name, size=self.size, type=self.type, project=self.project)
+            held.check(site, None, [self._as_volume(other) for other in others])
+        if project is not None and self.size is None:
+            raise Refused(f"{self.address}: size is needed", hint="in GiB")
+
+    def create(self, site: Site, change: Change) -> Values:
+        """Send the disk, make the volume of it, compare what it holds, remove the image."""
+        return self._transfer(site)
+
+    def update(self, site: Site, change: Change) -> Values:
+        """Go on where a run was cut off; or extend the volume, or change what is said of it."""
+        after = change.after
+        if after.get("source"):
+            return self._transfer(site)
+        id = change.id
+        if id and after.get("size") and after["size"] > (change.before.get("size") or 0):
+            site.conn.block_storage.extend_volume(id, after["size"])
+            volume.wait(site, self.address, id)
+        if id and "source" not in after:
+            self._describe(site, id, after)
+        return {"id": id}
+
+    def delete(self, site: Site, change: Change) -> Values:
+        """Remove the volume, and the image where a cut-off run left it; the bundle's files stay as they are."""
+        id = change.id or getattr(self._find(site), "id", None)
+        if id:
+            self._remove(site, id)
+        image = self._image(lookup.scoped(site, self.project))
+        if image is not None:
+            disk_upload.remove(site.conn, image.id, self.address)
+        return {"id": id}
+
+    @property
+    def temporary(self) -> str:
+        """The temporary image's name."""
+        return f"stackbook-{self.name}"
+
+    def _transfer(self, site: Site) -> Values:
+        name = self.source.rpartition("@")[0]
+        disk = disk_upload.source_disk(self.address, str(self.bundle), name, self.source, tuple(self.seen or ()))
+        conn = lookup.scoped(site, self.project)
+        id = self._whole_volume(site)
+        if id is None:
+            body = {"name": self.temporary, "visibility": "private", **(self.properties or {})}
+            image = disk_upload.send(conn, self.address, disk, body)
+            id = self._made(site, conn, image)
+        self._describe(site, id, {"properties": dict(self.properties or {}), "bootable": self.bootable})
+        compared = self._compare(site, disk, id)
+        self._clear(conn)
+        storage = site.conn.block_storage
+        storage.set_volume_metadata(id, **{SOURCE: self.source, COMPARED: compared})
+        storage.delete_volume_metadata(id, [FILLING])
+        return {"id": id, "compared": compared}
+
+    def _whole_volume(self, site: Site) -> str | None:
+        """The volume that an earlier run filled but did not finish; a broken one is removed."""
+        found = self._find(site)
+        if found is None:
+            return None
+        if found.status == "available" and (found.metadata or {}).get(FILLING) == self.source:
+            return str(found.id)
+        self._remove(site, found.id)
+        return None
+
+    def _made(self, site: Site, conn: Connection, image: str) -> str:
+        about = {"volume_type": self.type} if self.type else {}
+        metadata = {FILLING: self.source, "stackbook_run": site.run.id}
+        made = conn.block_storage.create_volume(name=self.name, size=self.size, image_id=image, metadata=metadata, **about)
+        volume.wait(site, self.address, made.id, LIMIT)
+        return str(made.id)
+
+    def _describe(self, site: Site, id: str, after: Values) -> None:
+        storage = site.conn.block_storage
+        given = after.get("properties") or {}
+        if wanted := {key: value for key, value in given.items() if value is not None}:
+            _action(storage, id, {"os-set_image_metadata": {"metadata": wanted}})
+        for key in (key for key, value in given.items() if value is None):
+            _action(storage, id, {"os-unset_image_metadata": {"key": key}})
+        if after.get("bootable") is not None:
+            storage.set_volume_bootable_status(id, after["bootable"])
+
+    def _compare(self, site: Site, disk: BundleDisk, id: str) -> str:
+        path = disk_place.readable(site, id)
+        if not path:
+            return "checksum of the upload"
+        ticker = Ticker()
+        with Device(path) as device:
+            found = compare(disk, device, lambda done, total: ticker.tell(f"compared {100 * done // max(total, 1)} %"))
+        if found:
+            self._remove(site, id)
+            self._clear(lookup.scoped(site, self.project))
+            what = f"{self.address}: the volume does not hold what {disk.name} does; it was removed again"
+            raise CloudFailed(what, found=found, hint="run again; if it comes back, look at cinder's conversion")
+        return "every byte"
+
+    def _clear(self, conn: Connection) -> None:
+        image = self._image(conn)
+        if image is not None:
+            disk_upload.remove(conn, image.id, self.address)
+
+    def _image(self, conn: Connection) -> Any:
+        return disk_upload.find(conn, self.temporary, self.source)
+
+    def _remove(self, site: Site, id: str) -> None:
+        storage = site.conn.block_storage
+        settled(lambda: lookup.existing(storage.get_volume, id), volume.state, what=self.address, limit=LIMIT)
+        storage.delete_volume(id, ignore_missing=True)
+        gone(lambda: lookup.existing(storage.get_volume, id), what=self.address)
+
+    def _project_known(self, site: Site) -> bool:
+        return lookup.project_id(site, self.project) is not None
+
+    def _find(self, site: Site) -> Any:
+        project = lookup.project_id(site, self.project)
+        if project is None:
+            return None
+        found = [item for item in lookup.volumes(site, self.name) if item.name == self.name]
+        return lookup.own(self.address, found, project, asked=self.project is not None)
+
+    def _check_existing(self, site: Site, actual: Actual) -> None:
+        held = actual.values
+        if held["source"] not in (None, self.source) or (held["source"] is None and held["filling"] != self.source):
+            told = f"volume {actual.id} holds {held['source'] or held['filling'] or 'something that was not made from a bundle'}"
+            hint = "choose another name for the machine, or remove that volume"
+            raise Refused(f"{self.address}: a volume of that name is there already", found=told, hint=hint)
+        if self.size is not None and held["source"] and self.size < held["size"]:
+            raise Refused(f"{self.address}: a volume can't shrink", found=f"{held['size']} GiB, wanted {self.size}")
+        if self.type is not None and held["type"] != self.type:
+            raise Refused(f"{self.address}: its type can't be changed here", found=f"{held['type']}, wanted {self.type}")
+
+    def _as_volume(self, other: Resource) -> Resource:
+        if not isinstance(other, Disk):
+            return other
+        return volume.Volume(name=other.name, size=other.size, type=other.type, project=other.project)
+
+
+def _values(found: Any) -> Values:
+    metadata = found.metadata or {}
+    filling = metadata.get(FILLING)
+    return {
+        "source": None if filling else metadata.get(SOURCE),
+        "filling": filling,
+        "size": found.size,
+        "type": found.volume_type,
+        "bootable": found.is_bootable,
+        "properties": secrecy.masked(found.volume_image_metadata or {}),
+    }
+
+
+def _action(storage: Any, id: str, body: Mapping[str, Any]) -> None:
+    storage.post(f"/volumes/{id}/action", json=body, raise_exc=True)
