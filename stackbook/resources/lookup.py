@@ -105,7 +105,7 @@ def planned(me: Resource, kind: str, name: str, others: Sequence[Resource]) -> R
     """The resource of that kind and name that the same plan lists before `me`; Refused when it is listed after."""
     place = next((place for place, other in enumerate(others) if other.address == me.address), len(others))
     for at, other in enumerate(others):
-        if other.kind == kind and getattr(other, "name", None) == name:
+        if kind in (other.kind, getattr(other, "stands_for", None)) and getattr(other, "name", None) == name:
             if at < place:
                 return other
             raise Refused(f"{me.address} refers to {other.address}, which is listed after it", hint="list it before")

@@ -27,7 +27,7 @@ class Server(Resource):
     kind: ClassVar[str] = "server"
     identity: ClassVar[tuple[str, ...]] = ("project", "name")
     fixed: ClassVar[frozenset[str]] = frozenset(
-        {"image", "volume", "networks", "key_name", "availability_zone", "security_groups"}
+        {"image", "volume", "data_volumes", "networks", "key_name", "availability_zone", "security_groups"}
     )
     hidden: ClassVar[frozenset[str]] = frozenset({"user_data_from"})
 
@@ -36,6 +36,8 @@ class Server(Resource):
     """Name or id; a change resizes the server, which restarts it."""
     volume: str | None = None
     """The volume it boots from, by name or id."""
+    data_volumes: Sequence[str] | None = None
+    """Further volumes of a new server, in the order of its disks; more may be attached to it later."""
     image: str | None = None
     """The image it boots from, on a local disk that goes with the server."""
     ports: Sequence[str] | None = None
@@ -158,12 +160,17 @@ class Server(Resource):
             if image is None:
                 raise lookup.unknown(self.address, "image", self.image, ())
             return {"image_id": image.id}
-        volume = lookup.find_volume(site, self.address, str(self.volume), project)
+        disks = [self._attached(site, str(self.volume), project, 0)]
+        disks += [self._attached(site, ref, project, -1) for ref in self.data_volumes or ()]
+        return {"block_device_mapping": disks}
+
+    def _attached(self, site: Site, ref: str, project: str | None, index: int) -> dict[str, Any]:
+        volume = lookup.find_volume(site, self.address, ref, project)
         if volume is None:
-            raise lookup.unknown(self.address, "volume", str(self.volume), ())
+            raise lookup.unknown(self.address, "volume", ref, ())
         server_state.let_go(site, [volume.id], self.address)
-        disk = {"boot_index": 0, "uuid": volume.id, "source_type": "volume", "destination_type": "volume"}
-        return {"block_device_mapping": [{**disk, "delete_on_termination": bool(self.delete_on_termination)}]}
+        disk = {"boot_index": index, "uuid": volume.id, "source_type": "volume", "destination_type": "volume"}
+        return {**disk, "delete_on_termination": bool(self.delete_on_termination) and index == 0}
 
     def _nics(self, site: Site, project: str | None) -> list[dict[str, str]] | str:
         nics = []

@@ -48,6 +48,8 @@ def new(server: Server, site: Site, others: Sequence[Resource], project: str | N
     _ports_free(server, site, project)
     if server.volume is not None:
         _volume_boots(server, site, others, project)
+    for ref in server.data_volumes or ():
+        _volume_free(server, ref, site, others, project)
     if server.image is not None:
         _image_fits(server, site, others, project, flavor)
     _quota_holds(server, site, others, project)
@@ -85,22 +87,30 @@ def _ports_free(server: Server, site: Site, project: str | None) -> None:
 
 def _volume_boots(server: Server, site: Site, others: Sequence[Resource], project: str | None) -> None:
     ref = str(server.volume)
-    volume = lookup.find_volume(site, server.address, ref, project)
-    lookup.require(server, "volume", ref, volume, others, lambda: (item.name for item in site.conn.block_storage.volumes()))
+    volume = _volume_free(server, ref, site, others, project)
     if volume is None:
         return
     told = f"volume {volume.name!r} ({volume.id}) is {volume.status}"
-    if volume.attachments:
-        holders = ", ".join(_server_name(site, item.get("server_id")) for item in volume.attachments)
-        raise Refused(f"{server.address}: volume {ref!r} is attached to {holders}", found=told, hint="detach it first")
-    if volume.status not in FREE and lookup.planned(server, "volume", ref, others) is None:
-        raise Refused(f"{server.address}: volume {ref!r} can't be attached", found=told)
     if not volume.is_bootable and volume.status not in FREE[1:] and not _made_bootable(server, ref, others):
         raise Refused(
             f"{server.address}: volume {ref!r} is not bootable",
             found=told,
             hint="Volume(…, bootable=True), or make it from an image",
         )
+
+
+def _volume_free(server: Server, ref: str, site: Site, others: Sequence[Resource], project: str | None) -> Any:
+    volume = lookup.find_volume(site, server.address, ref, project)
+    lookup.require(server, "volume", ref, volume, others, lambda: (item.name for item in site.conn.block_storage.volumes()))
+    if volume is None:
+        return None
+    told = f"volume {volume.name!r} ({volume.id}) is {volume.status}"
+    if volume.attachments:
+        holders = ", ".join(_server_name(site, item.get("server_id")) for item in volume.attachments)
+        raise Refused(f"{server.address}: volume {ref!r} is attached to {holders}", found=told, hint="detach it first")
+    if volume.status not in FREE and lookup.planned(server, "volume", ref, others) is None:
+        raise Refused(f"{server.address}: volume {ref!r} can't be attached", found=told)
+    return volume
 
 
 def _made_bootable(server: Server, ref: str, others: Sequence[Resource]) -> bool:

@@ -40,6 +40,7 @@ def values(server: Server, site: Site, found: Any) -> Values:
         "flavor": _flavor(server, site, found),
         "image": _image(server, site, found),
         "volume": _volume(server, site, root),
+        "data_volumes": _data_volumes(server, site, found, root),
         "ports": _ports(server, site, found),
         "networks": _networks(server, site, found),
         "key_name": found.key_name,
@@ -122,6 +123,19 @@ def _volume(server: Server, site: Site, root: Any) -> str | None:
         return root.volume_id if root is not None else None
     volume = lookup.existing(site.conn.block_storage.get_volume, root.volume_id)
     return str(volume.name or volume.id) if volume is not None else str(root.volume_id)
+
+
+def _data_volumes(server: Server, site: Site, found: Any, root: Any) -> list[str]:
+    """Of the volumes attached besides the root disk, those desired; all of them when none are desired."""
+    if len(found.attached_volumes or ()) < (1 if root is None else 2):
+        return []
+    held = sorted(attachments(site, found.id), key=lambda item: item.device or "~")
+    ids = [item.volume_id for item in held if root is None or item.volume_id != root.volume_id]
+    volumes = [(id, lookup.existing(site.conn.block_storage.get_volume, id)) for id in ids]
+    named = {id: str(volume.name or id) if volume is not None else id for id, volume in volumes}
+    if server.data_volumes is None:
+        return list(named.values())
+    return [ref for ref in server.data_volumes if ref in {*named, *named.values()}]
 
 
 def _ports(server: Server, site: Site, found: Any) -> list[str]:
