@@ -15,7 +15,7 @@ LAYERS = [
     {"site", "proof", "migration"},
     {"resources", "logs"},
     {"engine"},
-    {"tables", "report", "checks", "desired"},
+    {"tables", "report", "checks", "desired", "moves"},
     {"runbook", "widgets", "sandbox"},
     {"cli"},
     {"__main__"},

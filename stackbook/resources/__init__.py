@@ -8,6 +8,7 @@ from typing import Any
 _HOMES = {
     "Disk": "disk",
     "DiskImage": "disk_image",
+    "ExportedFile": "exported_file",
     "FloatingIP": "router",
     "Flavor": "flavor",
     "Image": "image",

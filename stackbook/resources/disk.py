@@ -217,6 +217,7 @@ def _values(found: Any) -> Values:
     filling = metadata.get(FILLING)
     return {
         "source": None if filling else metadata.get(SOURCE),
+        "compared": metadata.get(COMPARED),
         "filling": filling,
         "size": found.size,
         "type": found.volume_type,

@@ -1,0 +1,150 @@
+"""Bundles as the tests need them: made with qemu-img and tarfile, sound or broken."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import os
+import random
+import subprocess
+import tarfile
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+MIB = 1 << 20
+OVF = """<?xml version="1.0" encoding="UTF-8"?>
+<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"
+ xmlns:rasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData"
+ xmlns:vmw="http://www.vmware.com/schema/ovf">
+ <References>{files}</References>
+ <DiskSection><Info>disks</Info>{disks}</DiskSection>
+ <NetworkSection><Info>networks</Info><Network ovf:name="VM Network"/></NetworkSection>
+ <VirtualSystem ovf:id="{name}"><Info>a machine</Info><Name>{name}</Name>
+  <OperatingSystemSection ovf:id="{os_id}" vmw:osType="{os_type}"><Info>os</Info></OperatingSystemSection>
+  <VirtualHardwareSection><Info>hardware</Info>
+   <Item><rasd:InstanceID>1</rasd:InstanceID><rasd:ResourceType>3</rasd:ResourceType><rasd:VirtualQuantity>{vcpus}</rasd:VirtualQuantity></Item>
+   <Item><rasd:AllocationUnits>byte * 2^20</rasd:AllocationUnits><rasd:InstanceID>2</rasd:InstanceID>
+    <rasd:ResourceType>4</rasd:ResourceType><rasd:VirtualQuantity>{ram}</rasd:VirtualQuantity></Item>
+   <Item><rasd:InstanceID>3</rasd:InstanceID><rasd:ResourceSubType>{controller}</rasd:ResourceSubType>
+    <rasd:ResourceType>6</rasd:ResourceType></Item>
+   {items}
+   {config}
+  </VirtualHardwareSection>
+ </VirtualSystem>
+</Envelope>
+"""
+DRIVE = """<Item><rasd:AddressOnParent>{n}</rasd:AddressOnParent><rasd:HostResource>ovf:/disk/vmdisk{n}</rasd:HostResource>
+<rasd:InstanceID>{id}</rasd:InstanceID><rasd:Parent>3</rasd:Parent><rasd:ResourceType>17</rasd:ResourceType></Item>"""
+CARD = """<Item>{mac}<rasd:AddressOnParent>{place}</rasd:AddressOnParent><rasd:Connection>{network}</rasd:Connection>
+<rasd:InstanceID>{id}</rasd:InstanceID><rasd:ResourceSubType>VmxNet3</rasd:ResourceSubType><rasd:ResourceType>10</rasd:ResourceType></Item>"""
+
+
+@dataclass(frozen=True)
+class Made:
+    """A bundle and the raw disks that it was made of."""
+
+    path: str
+    raws: tuple[str, ...]
+
+
+def raw(path: Path, size: int, *, seed: int = 1, pieces: int = 12, most: int = 200_000) -> str:
+    """A sparse raw disk with a boot sector and some random data, the first and last bytes included."""
+    dice = random.Random(seed)
+    with path.open("wb") as stream:
+        stream.truncate(size)
+        for at in [0, *(dice.randrange(0, size - most) for _ in range(pieces)), size - 4096]:
+            stream.seek(at)
+            stream.write(dice.randbytes(4096 if at in (0, size - 4096) else dice.randrange(1, most)))
+        stream.seek(0)
+        stream.write(_boot_sector(size))
+    return str(path)
+
+
+def convert(source: str, target: Path, format: str, *options: str) -> str:
+    """The disk in another format, by qemu-img."""
+    command = ["qemu-img", "convert", "-q", "-f", "raw", "-O", format, *(part for option in options for part in ("-o", option))]
+    subprocess.run([*command, source, str(target)], check=True)
+    return str(target)
+
+
+def vmdk(source: str, target: Path, subformat: str = "streamOptimized") -> str:
+    """A VMDK of a subformat."""
+    return convert(source, target, "vmdk", f"subformat={subformat}")
+
+
+def describe(
+    name: str,
+    disks: Sequence[str],
+    *,
+    sizes: Sequence[int],
+    macs: Sequence[str | None] = ("00:50:56:01:02:03",),
+    vcpus: int = 1,
+    ram: int = 512,
+    firmware: str = "bios",
+    os_type: str = "ubuntu64Guest",
+    os_id: str = "94",
+    networks: Sequence[str] = ("VM Network",),
+    config: str = "",
+    controller: str = "lsilogic",
+) -> bytes:
+    """An OVF as vSphere writes it."""
+    files = "".join(f'<File ovf:href="{os.path.basename(d)}" ovf:id="file{n}" ovf:size="{os.path.getsize(d)}"/>' for n, d in enumerate(disks))
+    listed = "".join(
+        f'<Disk ovf:capacity="{size}" ovf:capacityAllocationUnits="byte" ovf:diskId="vmdisk{n}" ovf:fileRef="file{n}"/>'
+        for n, size in enumerate(sizes)
+    )
+    items = "".join(DRIVE.format(n=n, id=10 + n) for n in range(len(disks)))
+    for n, mac in enumerate(macs):
+        address = f"<rasd:Address>{mac}</rasd:Address>" if mac else ""
+        items += CARD.format(mac=address, place=7 + n, network=networks[min(n, len(networks) - 1)], id=30 + n)
+    if firmware == "efi":
+        config += '<vmw:Config ovf:required="false" vmw:key="firmware" vmw:value="efi"/>'
+    values = dict(files=files, disks=listed, name=name, os_id=os_id, os_type=os_type, vcpus=vcpus, ram=ram, items=items, config=config)
+    return OVF.format(**values, controller=controller).encode()
+
+
+def manifest(contents: dict[str, bytes | str], algorithm: str = "sha256") -> bytes:
+    """The manifest of some files: bytes, or paths."""
+    lines = []
+    for name, content in contents.items():
+        made = hashlib.new(algorithm)
+        made.update(content if isinstance(content, bytes) else Path(content).read_bytes())
+        lines.append(f"{algorithm.upper()}({name})= {made.hexdigest()}\n")
+    return "".join(lines).encode()
+
+
+def tar(path: Path, members: Sequence[tuple[str, bytes | str]], format: int = tarfile.USTAR_FORMAT) -> str:
+    """A tar of members in that order: bytes, or paths of files."""
+    with tarfile.open(path, "w", format=format) as archive:
+        for name, content in members:
+            about = tarfile.TarInfo(name)
+            about.size = len(content) if isinstance(content, bytes) else os.path.getsize(content)
+            if isinstance(content, bytes):
+                archive.addfile(about, io.BytesIO(content))
+            else:
+                with open(content, "rb") as stream:
+                    archive.addfile(about, stream)
+    return str(path)
+
+
+def ova(
+    folder: Path, name: str, sizes: Sequence[int] = (8 * MIB,), *, algorithm: str | None = "sha256", subformat: str = "streamOptimized", **about: object
+) -> Made:
+    """An OVA of random disks, and the raw disks it holds."""
+    raws = [raw(folder / f"{name}-{n}.raw", size, seed=n + len(name)) for n, size in enumerate(sizes)]
+    disks = [vmdk(source, folder / f"{name}-disk{n}.vmdk", subformat) for n, source in enumerate(raws)]
+    ovf = describe(name, disks, sizes=sizes, **about)  # type: ignore[arg-type]
+    members: list[tuple[str, bytes | str]] = [(f"{name}.ovf", ovf)]
+    listed = {f"{name}.ovf": ovf, **{os.path.basename(disk): disk for disk in disks}}
+    if algorithm:
+        members.append((f"{name}.mf", manifest(listed, algorithm)))
+    members += [(os.path.basename(disk), disk) for disk in disks]
+    return Made(tar(folder / f"{name}.ova", members), tuple(raws))
+
+
+def _boot_sector(size: int) -> bytes:
+    """A boot sector with one partition, as every disk that boots has one: glance looks at it."""
+    sectors = min(size // 512 - 2048, (1 << 32) - 1)
+    entry = bytes([0x80, 0, 2, 0, 0x83, 0xFF, 0xFF, 0xFF]) + (2048).to_bytes(4, "little") + max(sectors, 1).to_bytes(4, "little")
+    return bytes(446) + entry + bytes(48) + b"\x55\xaa"
