@@ -48,6 +48,8 @@ class Resource:
     """Fields that can be set at creation only; a difference in one is refused while planning."""
     irreversible: ClassVar[frozenset[str]] = frozenset()
     """Actions whose effect undo can't bring back (deleting a volume)."""
+    one_way: ClassVar[frozenset[str]] = frozenset()
+    """Fields whose change undo can't take back (a volume only grows); undo leaves them and says so."""
     follows: ClassVar[bool] = False
     """True for a state that follows from others (a service running its newest configuration): undo repeats it at the
     end instead of reversing it."""
@@ -318,7 +320,7 @@ def _canonical(value: Any) -> str:
 
 
 def _change(action: Action, wanted: Resource, before: Values, after: Values, **more: Any) -> Change:
-    reversible = action not in wanted.irreversible
+    reversible = action not in wanted.irreversible and not (action == "update" and wanted.one_way.intersection(after))
     return Change(action, wanted.record(), wanted.address, plain(before), plain(after), reversible, **more)
 
 
