@@ -89,6 +89,6 @@ READINGS: dict[str, Callable[[Any], Any]] = {
     "os-extended-volumes:volumes_attached": lambda found: ", ".join(entry["id"] for entry in found),
     "flavor": lambda found: found.get("original_name") or found["id"],
     "external_gateway_info": _gateway,
-    "configurations": lambda found: found.get("bridge_mappings"),
+    "configurations": lambda found: ", ".join(f"{name}:{bridge}" for name, bridge in found["bridge_mappings"].items()) or "none",
 }
 """Columns whose values are structures, as one line."""

@@ -17,6 +17,7 @@ from stackbook.render.html import callout, change_html, finding, found_list, pro
 from stackbook.render.values import one_line, shown, visible
 from stackbook.report import facts
 from stackbook.report.cells import View, read_cells, views
+from stackbook.report.outputs import AWAITING
 from stackbook.report.parameters import Parameter, parameters
 from stackbook.report.prose import Heading, plain
 
@@ -46,7 +47,7 @@ def write(folder: Path) -> Path:
         "facts": facts.strip(record),
         "said": facts.said(record),
         "next": facts.next_step(record, asked),
-        "error": _error(record, shown_cells),
+        "error": _error(record),
         "findings": _findings(record),
         "parameters": asked,
         "cells": shown_cells,
@@ -132,12 +133,12 @@ def _skipped(cells: Sequence[View]) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _error(record: Mapping[str, Any], cells: Sequence[View]) -> str:
-    """The record's error as a callout, unless a cell shows it."""
+def _error(record: Mapping[str, Any]) -> str:
+    """The error that ended the run, for the card; that a plan was not approved yet, the card says anyway."""
     error = _mapping(record.get("error"))
-    if not error or any(view.status in ("failed", "awaiting") for view in cells):
+    if not error or error.get("what") == f"plan {record.get('digest')} is not approved":
         return ""
-    kind = "warn" if record.get("status") == "planned" else "bad"
+    kind = "warn" if error.get("type") in AWAITING else "bad"
     told = callout(kind, error.get("type") or "Error", error.get("what"), found_list(error.get("found")), error.get("hint"))
     return f'<div class="sb">{told}</div>'
 
