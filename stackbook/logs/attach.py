@@ -10,25 +10,25 @@ from __future__ import annotations
 
 import os
 
-from stackbook.logs.lines import LINE_LIMIT, head_of, without_colours
+from stackbook.logs.lines import BACKWARD, LINE_LIMIT, Times, head_of, unwrapped, without_colours
 
 REACH = 256 * 1024
 """Bytes around a match in which its record's other lines are looked for."""
 STRANGERS = 40
 """Lines of other processes that may stand between two lines of one record."""
+NEIGHBOURS = 3
+"""Records on each side that a record is compared with."""
 _REMEMBERED = 5000
-BACKWARD = 5.0
-"""Seconds that a line may be earlier than the one before it without being suspicious."""
 
 
 class Text:
     """The content of a plain file, or of the part of a compressed one that is in memory."""
 
-    def __init__(self, fd, begin, end, data=None):  # type: ignore[no-untyped-def]
-        self.begin: int = begin
-        self.end: int = end
-        self._fd: int | None = fd
-        self._data: bytes | None = data
+    def __init__(self, fd: int, begin: int, end: int, data: bytes | None = None) -> None:
+        self.begin = begin
+        self.end = end
+        self._fd = fd
+        self._data = data
         self._page = b""
         self._at = -1
 
@@ -39,7 +39,7 @@ class Text:
             return self._data[start - self.begin : stop - self.begin]
         if not self._at <= start <= stop <= self._at + len(self._page):
             self._at = max(self.begin, start - _PAGE)
-            self._page = os.pread(self._fd, max(stop, start + 3 * _PAGE) - self._at, self._at)  # type: ignore[arg-type]
+            self._page = os.pread(self._fd, max(stop, start + 3 * _PAGE) - self._at, self._at)
         return self._page[start - self._at : stop - self._at]
 
     def line_start(self, offset: int) -> int:
@@ -79,15 +79,15 @@ class Line:
 
     __slots__ = ("cut", "head", "start", "stop", "text")
 
-    def __init__(self, text, start):  # type: ignore[no-untyped-def]
-        self.start: int = start
-        self.stop: int = text.line_end(start)
+    def __init__(self, text: Text, start: int) -> None:
+        self.start = start
+        self.stop = text.line_end(start)
         raw = text.read(start, min(self.stop, start + LINE_LIMIT))
         if raw[:1] == b"\0":
             raw = text.read(start, self.stop) if self.stop - start < REACH else raw
             raw = raw.lstrip(b"\0")[:LINE_LIMIT]
-        self.cut: bool = self.stop - start > LINE_LIMIT + 1
-        self.text: bytes = without_colours(raw)
+        self.cut = self.stop - start > LINE_LIMIT + 1
+        self.text = unwrapped(without_colours(raw))
         self.head = head_of(self.text)
 
     @property
@@ -101,18 +101,25 @@ class Record:
 
     __slots__ = ("first", "hits", "others")
 
-    def __init__(self, first):  # type: ignore[no-untyped-def]
-        self.first: Line = first
+    def __init__(self, first: Line) -> None:
+        self.first = first
         self.others: list[Line] = []
         self.hits: list[int] = []
+        """Offsets of the lines that matched."""
+
+    def flags(self, *, ambiguous: bool, doubt: str) -> list[str]:
+        """What a reader should know of it; see `stackbook.logs.event.LogEvent.flags`."""
+        cut = any(line.cut for line in (self.first, *self.others))
+        given = {"headless": self.first.head is None, "ambiguous-time": ambiguous, "cut": cut, doubt: bool(doubt)}
+        return [flag for flag, true in given.items() if true]
 
 
 class Attacher:
     """Makes records of the matches in one file; give them in order of offset."""
 
-    def __init__(self, text, most_lines):  # type: ignore[no-untyped-def]
-        self.text: Text = text
-        self.most_lines: int = most_lines
+    def __init__(self, text: Text, most_lines: int) -> None:
+        self.text = text
+        self.most_lines = most_lines
         self._owners: dict[int, Record] = {}
         self._line_stop = -1
 
@@ -176,7 +183,7 @@ class Attacher:
             ours = line.head.continues and line.head.key == key
             if ours:
                 record.others.append(line)
-            elif key is None or line.head.key == key or (line.head.pid == key[1] and line.begins):
+            elif key is None or line.head.key == key or (line.begins and line.head.pid == key[1]):
                 break
             else:
                 strangers += 1
@@ -206,7 +213,7 @@ class Attacher:
         return before, after
 
 
-def suspicion(record, before, after, times):  # type: ignore[no-untyped-def]
+def suspicion(record: Record, before: list[Line], after: list[Line], times: Times) -> str:
     """Whether the record is ``forged`` or ``out-of-order``, judged by its neighbours; empty when it is neither.
 
     oslo.log does not escape newlines, so a message may contain what looks like another record. Such a line has a process
@@ -217,9 +224,9 @@ def suspicion(record, before, after, times):  # type: ignore[no-untyped-def]
         return ""
     earlier = [moment for moment in (_moment(line, times) for line in before) if moment is not None]
     later = [moment for moment in (_moment(line, times) for line in after) if moment is not None]
-    if earlier and later and min(later) >= max(earlier) - BACKWARD:
-        if own < max(earlier) - BACKWARD or own > min(later) + BACKWARD:
-            return "forged"
+    goes_on = earlier and later and min(later) >= max(earlier) - BACKWARD
+    if goes_on and (own < max(earlier) - BACKWARD or own > min(later) + BACKWARD):
+        return "forged"
     pids = {line.head.pid for line in (*before, *after) if line.head}
     pid = record.first.head.pid if record.first.head else None
     alone = pid is not None and pid not in pids and None not in pids
@@ -233,5 +240,5 @@ def suspicion(record, before, after, times):  # type: ignore[no-untyped-def]
 _ENOUGH = 2
 
 
-def _moment(line, times):  # type: ignore[no-untyped-def]
+def _moment(line: Line, times: Times) -> float | None:
     return times.epoch(line.head.stamp)[0] if line.head and line.head.stamp else None

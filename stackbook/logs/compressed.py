@@ -7,9 +7,14 @@ host happens to have one.
 from __future__ import annotations
 
 import os
-import shutil
+import site
 import subprocess
+import sys
 import zlib
+from collections.abc import Iterator
+from typing import Any
+
+from stackbook.logs.engines import which
 
 CHUNK = 16 * 1024 * 1024
 """Bytes of content in one chunk, besides the overlap."""
@@ -21,38 +26,40 @@ _READ = 256 * 1024
 class Chunk:
     """A part of the content."""
 
-    __slots__ = ("_fd", "base", "data", "done", "error", "fresh", "last", "until")
+    __slots__ = ("base", "data", "done", "error", "fresh", "last", "until")
 
-    def __init__(self, data=b"", base=0, done=0, last=False, fresh=0, error=""):  # type: ignore[no-untyped-def]
-        self.data: bytes = data
-        self.base: int = base
+    def __init__(
+        self, data: bytes = b"", base: int = 0, done: int = 0, fresh: int = 0, error: str = "", *, last: bool = False
+    ) -> None:
+        self.data = data
+        self.base = base
         """Offset of its first byte in the content."""
-        self.done: int = done
+        self.done = done
         """Offset before which matches belong to the chunk before."""
-        self.until: int = base + len(data) - (0 if last else OVERLAP // 2)
+        self.until = base + len(data) - (0 if last else OVERLAP // 2)
         """Offset from which matches belong to the next chunk."""
-        self.last: bool = last
-        self.fresh: int = fresh
-        self.error: str = error
-        self._fd = -1
+        self.last = last
+        self.fresh = fresh
+        """Bytes that the chunk before did not have."""
+        self.error = error
+        """Why the content ends here though it should not."""
 
     def in_file(self) -> int:
         """A descriptor of a file in memory that holds the chunk."""
-        global _memory
-        if _memory < 0:
-            _memory = os.memfd_create("log")
-        os.lseek(_memory, 0, os.SEEK_SET)
+        if not _memory:  # one for all chunks: its pages are there already for the next
+            _memory.append(os.memfd_create("log"))
+        os.lseek(_memory[0], 0, os.SEEK_SET)
         view = memoryview(self.data)
         while view:
-            view = view[os.write(_memory, view) :]
-        os.ftruncate(_memory, len(self.data))
-        return _memory
+            view = view[os.write(_memory[0], view) :]
+        os.ftruncate(_memory[0], len(self.data))
+        return _memory[0]
 
 
-_memory = -1
+_memory: list[int] = []
 
 
-def chunks(fd, kind):  # type: ignore[no-untyped-def]
+def chunks(fd: int, kind: str) -> Iterator[Chunk]:
     """Chunks of the content of a compressed file; ends with one that has an error when the content does."""
     base = done = 0
     kept = b""
@@ -63,19 +70,19 @@ def chunks(fd, kind):  # type: ignore[no-untyped-def]
             parts.append(part)
             size += len(part)
             if size >= CHUNK:
-                chunk = Chunk(kept + b"".join(parts), base, done, False, size)
+                chunk = Chunk(kept + b"".join(parts), base, done, size)
                 yield chunk
                 kept, done = chunk.data[-OVERLAP:], chunk.until
                 base = chunk.base + len(chunk.data) - len(kept)
                 parts, size = [], 0
     except (OSError, EOFError, ValueError, zlib.error, subprocess.SubprocessError) as error:
-        yield Chunk(kept + b"".join(parts), base, done, True, size)
-        yield Chunk(error="it can't be decompressed to its end: %s" % (error or type(error).__name__))
+        yield Chunk(kept + b"".join(parts), base, done, size, last=True)
+        yield Chunk(error=f"it can't be decompressed to its end: {str(error) or type(error).__name__}", last=True)
         return
-    yield Chunk(kept + b"".join(parts), base, done, True, size)
+    yield Chunk(kept + b"".join(parts), base, done, size, last=True)
 
 
-def _content(fd, kind):  # type: ignore[no-untyped-def]
+def _content(fd: int, kind: str) -> Iterator[bytes]:
     os.lseek(fd, 0, os.SEEK_SET)
     if kind == ".gz":
         return _gzip(fd)
@@ -84,8 +91,10 @@ def _content(fd, kind):  # type: ignore[no-untyped-def]
     return _standard(fd, kind)
 
 
-def inflater():  # type: ignore[no-untyped-def]
+def inflater() -> Any:
     """A module with the interface of zlib: the fastest that is installed."""
+    if sys.flags.no_site:  # left out at the start to save its time
+        site.main()
     for name in ("isal.isal_zlib", "zlib_ng.zlib_ng"):
         try:
             return __import__(name, fromlist=["decompressobj"])
@@ -94,7 +103,7 @@ def inflater():  # type: ignore[no-untyped-def]
     return zlib
 
 
-def _gzip(fd):  # type: ignore[no-untyped-def]
+def _gzip(fd: int) -> Iterator[bytes]:
     """The content of a gzip file of one or more members."""
     library = inflater()
     errors = (zlib.error, getattr(library, "error", zlib.error))
@@ -119,7 +128,7 @@ def _gzip(fd):  # type: ignore[no-untyped-def]
         raise EOFError("the file ends too early")
 
 
-def _standard(fd, kind):  # type: ignore[no-untyped-def]
+def _standard(fd: int, kind: str) -> Iterator[bytes]:
     import bz2
     import lzma
 
@@ -135,9 +144,9 @@ def _standard(fd, kind):  # type: ignore[no-untyped-def]
         raise ValueError(str(error)) from None
 
 
-def _program(fd, name):  # type: ignore[no-untyped-def]
-    if not shutil.which(name):
-        raise OSError("%s is not installed" % name)
+def _program(fd: int, name: str) -> Iterator[bytes]:
+    if not which(name):
+        raise OSError(f"{name} is not installed")
     process = subprocess.Popen([name, "-dc"], stdin=fd, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     while True:
         data = process.stdout.read(_READ)  # type: ignore[union-attr]

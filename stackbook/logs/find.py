@@ -7,10 +7,13 @@ from __future__ import annotations
 
 import os
 import re
+import stat
+from collections.abc import Iterator, Sequence
 
 PROJECTS = (
-    *("aodh", "barbican", "ceilometer", "cinder", "cloudkitty", "designate", "glance", "gnocchi", "heat", "horizon", "ironic", "keystone"),
-    *("magnum", "manila", "masakari", "mistral", "neutron", "nova", "octavia", "placement", "sahara", "swift", "trove", "watcher", "zun"),
+    *("aodh", "barbican", "ceilometer", "cinder", "cloudkitty", "designate", "glance", "gnocchi", "heat", "horizon"),
+    *("ironic", "keystone", "magnum", "manila", "masakari", "mistral", "neutron", "nova", "octavia", "placement"),
+    *("sahara", "swift", "trove", "watcher", "zun"),
 )
 NEIGHBOURS = ("apache2", "haproxy", "httpd", "libvirt", "mariadb", "mysql", "openvswitch", "ovn", "rabbitmq")
 """Programs that OpenStack stands on; their logs explain its own."""
@@ -18,6 +21,7 @@ PLACES = ("var/log", "var/log/kolla", "var/log/containers", "opt/stack/logs", "o
 PODS = "var/log/pods"
 COMPRESSED = (".gz", ".xz", ".bz2", ".zst")
 _LOG = re.compile(r"\.(?:log|err|out)(?:[.-][\w.:-]*)?$|^(?:access|error)_?\.?log")
+_COMPRESSED = re.compile(r"\.(?:gz|xz|bz2|zst)$")
 _ROTATION = re.compile(r"(?:[.-](?:\d{1,4}|\d{8}(?:-?\d{2,10})?|\d{4}-\d\d-\d\d\S*|old))+$")
 _DEPTH = 4
 
@@ -25,22 +29,23 @@ _DEPTH = 4
 class LogFile:
     """A log file, opened: rotation while it is searched can't take it away."""
 
-    __slots__ = ("compression", "fd", "inode", "modified", "path", "service", "size", "start")
+    __slots__ = ("compression", "fd", "modified", "newest", "path", "service", "size", "told")
 
-    def __init__(self, path, fd, status, service):  # type: ignore[no-untyped-def]
-        self.path: str = path
+    def __init__(self, path: str, fd: int, status: os.stat_result, service: str) -> None:
+        self.path = path
         """As the host names it, from its own root."""
-        self.fd: int = fd
-        self.inode: tuple[int, int] = (status.st_dev, status.st_ino)
-        self.size: int = status.st_size
-        self.modified: float = status.st_mtime
-        self.service: str = service
-        self.compression: str = next((kind for kind in COMPRESSED if path.endswith(kind)), "")
-        self.start: int = 0
-        """Bytes at its beginning that lie before the time asked for."""
+        self.fd = fd
+        self.size = status.st_size
+        self.modified = status.st_mtime
+        self.service = service
+        self.compression = next((kind for kind in COMPRESSED if path.endswith(kind)), "")
+        self.newest: float | None = None
+        """Time of its last record that was told."""
+        self.told = 0
+        """Records of it that were told."""
 
 
-def find_logs(root, extra=()):  # type: ignore[no-untyped-def]
+def find_logs(root: str, extra: Sequence[str] = ()) -> tuple[list[LogFile], list[tuple[str, str]]]:
     """Open every log file below `root`: the files, each inode once, and ``(path, reason)`` of those that can't be read."""
     files: dict[tuple[int, int], LogFile] = {}
     unread: list[tuple[str, str]] = []
@@ -51,7 +56,7 @@ def find_logs(root, extra=()):  # type: ignore[no-untyped-def]
         except OSError as error:
             unread.append((_named(path, root), error.strerror or str(error)))
             continue
-        if (status.st_dev, status.st_ino) in files or status.st_size == 0 or not _regular(status.st_mode):
+        if (status.st_dev, status.st_ino) in files or status.st_size == 0 or not stat.S_ISREG(status.st_mode):
             os.close(fd)
             continue
         name = _named(path, root)
@@ -59,16 +64,12 @@ def find_logs(root, extra=()):  # type: ignore[no-untyped-def]
     return sorted(files.values(), key=lambda file: file.path), unread
 
 
-def service_of(path):  # type: ignore[no-untyped-def]
+def service_of(path: str) -> str:
     """The service that writes `path`, such as ``nova-compute``."""
     parts = path.strip("/").split("/")
     if "pods" in parts and len(parts) > parts.index("pods") + 2:
         return parts[parts.index("pods") + 2]
-    name = parts[-1]
-    for kind in COMPRESSED:
-        if name.endswith(kind):
-            name = name[: -len(kind)]
-    name = _ROTATION.sub("", name)
+    name = _ROTATION.sub("", _COMPRESSED.sub("", parts[-1]))
     if "containers" in parts and "_" in name:
         return re.sub(r"-[0-9a-f]{64}$", "", name.rsplit("_", 1)[-1].rsplit(".log", 1)[0])
     name = re.sub(r"\.(?:log|err|out)$", "", name.partition(".log")[0] if ".log." in name or ".log-" in name else name)
@@ -76,27 +77,36 @@ def service_of(path):  # type: ignore[no-untyped-def]
 
 
 DEVSTACK_UNITS = {
-    **{"n-api": "nova-api", "n-api-meta": "nova-api-metadata", "n-cpu": "nova-compute", "n-sch": "nova-scheduler"},
-    **{"n-cond": "nova-conductor", "n-super-cond": "nova-conductor", "n-cond-cell1": "nova-conductor", "n-novnc-cell1": "nova-novncproxy"},
-    **{"q-svc": "neutron-server", "q-agt": "neutron-openvswitch-agent", "q-dhcp": "neutron-dhcp-agent", "q-l3": "neutron-l3-agent"},
-    **{"q-meta": "neutron-metadata-agent", "neutron-api": "neutron-server", "neutron-rpc-server": "neutron-rpc-server"},
-    **{"c-api": "cinder-api", "c-sch": "cinder-scheduler", "c-vol": "cinder-volume", "c-bak": "cinder-backup"},
-    **{"g-api": "glance-api", "g-reg": "glance-registry", "placement": "placement-api"},
+    "n-api": "nova-api",
+    "n-api-meta": "nova-api-metadata",
+    "n-cpu": "nova-compute",
+    "n-sch": "nova-scheduler",
+    "n-cond": "nova-conductor",
+    "n-super-cond": "nova-conductor",
+    "n-cond-cell1": "nova-conductor",
+    "n-novnc-cell1": "nova-novncproxy",
+    "q-svc": "neutron-server",
+    "neutron-api": "neutron-server",
+    "q-agt": "neutron-openvswitch-agent",
+    "q-dhcp": "neutron-dhcp-agent",
+    "q-l3": "neutron-l3-agent",
+    "q-meta": "neutron-metadata-agent",
+    "c-api": "cinder-api",
+    "c-sch": "cinder-scheduler",
+    "c-vol": "cinder-volume",
+    "c-bak": "cinder-backup",
+    "g-api": "glance-api",
+    "g-reg": "glance-registry",
+    "placement": "placement-api",
 }
 """DevStack's names of services."""
-
-
-def _regular(mode: int) -> bool:
-    import stat
-
-    return stat.S_ISREG(mode)
 
 
 def _named(path: str, root: str) -> str:
     return "/" + os.path.relpath(path, root)
 
 
-def _candidates(root, extra, unread):  # type: ignore[no-untyped-def]
+def _candidates(root: str, extra: Sequence[str], unread: list[tuple[str, str]]) -> Iterator[str]:
     for place in PLACES:
         base = os.path.join(root, place)
         for name in (*PROJECTS, *NEIGHBOURS):
@@ -111,7 +121,7 @@ def _candidates(root, extra, unread):  # type: ignore[no-untyped-def]
         yield os.path.join(root, path.lstrip("/"))
 
 
-def _walk(folder, root, unread, depth):  # type: ignore[no-untyped-def]
+def _walk(folder: str, root: str, unread: list[tuple[str, str]], depth: int) -> Iterator[str]:
     """The log files below `folder`; links to folders are not followed, so that nothing is walked for ever."""
     for name in sorted(_listed(folder, root, unread)):
         path = os.path.join(folder, name)
@@ -122,12 +132,10 @@ def _walk(folder, root, unread, depth):  # type: ignore[no-untyped-def]
             yield path
 
 
-def _listed(folder, root, unread):  # type: ignore[no-untyped-def]
+def _listed(folder: str, root: str, unread: list[tuple[str, str]]) -> list[str]:
     try:
         return os.listdir(folder)
-    except FileNotFoundError:
-        return []
-    except NotADirectoryError:
+    except (FileNotFoundError, NotADirectoryError):
         return []
     except OSError as error:
         unread.append((_named(folder, root), error.strerror or str(error)))

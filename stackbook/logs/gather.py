@@ -7,7 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -15,8 +15,9 @@ from stackbook.errors import BadInput, StackbookError
 from stackbook.hosts import Host
 from stackbook.logs.event import Clock, Found, HostStats, Limits, LogEvent, Skipped, Stats, in_order
 from stackbook.logs.literals import literals
-from stackbook.logs.parse import event, from_journal
-from stackbook.logs.program import program
+from stackbook.logs.parse import blank_event, entry_event, event
+from stackbook.logs.program import program, program_here
+from stackbook.logs.structured import moment_of
 
 Hosts = Iterable[Host] | Mapping[str, Host]
 Progress = Callable[[str], None]
@@ -33,7 +34,7 @@ calm=
 [ "$2" = calm ] && command -v ionice >/dev/null && ionice -c 3 true 2>/dev/null && calm="$calm ionice -c 3"
 root=
 [ "$(id -u)" != 0 ] && [ "$2" = calm ] && sudo -n true 2>/dev/null && root="sudo -n"
-exec $root $calm "$python" -u -
+exec $root $calm "$python" -I -S -
 """
 """Finds a Python, steps aside for the services of a host in use, reads logs as root where sudo asks for no password."""
 
@@ -100,14 +101,23 @@ def number_lines(hosts: Hosts, events: Sequence[LogEvent]) -> list[LogEvent]:
     by_host = {host.name: host for host in _listed(hosts)}
     numbered: dict[tuple[str, str, int], int] = {}
     for name in {found.host for found in events} & set(by_host):
-        places = sorted({(found.file, found.offset) for found in events if found.host == name and found.file != "journal"})
+        places: dict[str, list[int]] = {}
+        for found in sorted((found for found in events if found.host == name), key=lambda found: found.offset):
+            places.setdefault(found.file, []).append(found.offset)
         answer, _ = _answers(by_host[name], {"count": places}, Limits())
         numbered.update(((name, line["f"], line["o"]), line["n"]) for line in answer if line["k"] == "line")
     places_of = [(found, numbered.get((found.host, found.file, found.offset))) for found in events]
     return [found if line is None else found.with_line(line) for found, line in places_of]
 
 
-def _ask(hosts: Hosts, request: dict[str, Any], since: datetime | None, until: datetime | None, limits: Limits, progress: Progress | None) -> Found:
+def _ask(
+    hosts: Hosts,
+    request: dict[str, Any],
+    since: datetime | None,
+    until: datetime | None,
+    limits: Limits,
+    progress: Progress | None,
+) -> Found:
     begun = time.monotonic()
     request = {**request, "since": _seconds(since), "until": _seconds(until)}
     listed = _listed(hosts)
@@ -152,7 +162,8 @@ def _one(host: Host, request: dict[str, Any], limits: Limits) -> Found:
 def _answers(host: Host, request: dict[str, Any], limits: Limits) -> tuple[list[dict[str, Any]], str]:
     """The lines of a host's answer, and what went wrong."""
     root = str(getattr(host, "root", "/"))
-    text = program({**request, "root": root, "limits": asdict(limits)})
+    asked = {**request, "root": root, "limits": asdict(limits)}
+    text = program_here(asked) if _local(host) else program(asked)
     here = sys.executable if _local(host) else "python3"
     mood = "calm" if root == "/" else "own"
     done = host.run(["sh", "-c", LAUNCH, "stackbook", here, mood], check=False, timeout=limits.seconds + 60, text=text)
@@ -168,21 +179,20 @@ def _local(host: Host) -> bool:
 def _stats(begin: dict[str, Any], end: dict[str, Any], asked: float, answered: float, seconds: float) -> HostStats:
     most, least = begin["now"] - asked, end["now"] - answered
     clock = Clock(round((most + least) / 2, 3), round((most - least) / 2, 3))
-    return HostStats(end["engine"], end["files"], end["pruned"], end["bytes"], round(seconds, 3), round(end["cpu"], 3), clock, end["zone"])
+    return HostStats(
+        end["engine"], end["files"], end["pruned"], end["bytes"], round(seconds, 3), round(end["cpu"], 3), clock, end["zone"]
+    )
 
 
 def _event(host: str, line: dict[str, Any]) -> LogEvent:
     if line["k"] == "journal":
-        return from_journal(line["e"], host)
-    texts = [text.encode("utf-8", "surrogateescape") for text in (line["b"], *line["m"])]
-    return event(
-        texts, line["t"], host=host, file=line["f"], service=line["s"], offset=line["o"], hits=tuple(line["h"]), flags=tuple(line["x"])
-    )
+        entry = line["e"]
+        return entry_event(entry, blank_event(host, "journal", "", round((moment_of(entry) or 0.0) * 1e6)))
+    texts = [text.encode("utf-8", "surrogateescape") for text in line["m"]]
+    return event(texts, line["t"], blank_event(host, line["f"], line["s"], line["o"], line["h"], line["x"]))
 
 
 def _united(one: LogEvent, other: LogEvent) -> LogEvent:
-    from dataclasses import replace
-
     return replace(one, hits=tuple(sorted({*one.hits, *other.hits})))
 
 
@@ -191,7 +201,8 @@ def _ids(ids: Sequence[str]) -> list[str]:
         raise BadInput(f"ids: expected a list of texts, found the text {ids!r}", hint=f"[{ids!r}]")
     for name in ids:
         if len(name) < SHORTEST or "\n" in name or "\0" in name:
-            raise BadInput(f"{name!r} can't be searched for", hint=f"give a UUID, a request id, or a text of {SHORTEST} characters or more on one line")
+            hint = f"give a UUID, a request id, or a text of {SHORTEST} characters or more on one line"
+            raise BadInput(f"{name!r} can't be searched for", hint=hint)
     return list(dict.fromkeys(ids))
 
 

@@ -7,34 +7,37 @@ form, not its JSON: there a message with colours, as DevStack's have, is a list 
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import time
+from collections.abc import Iterator, Sequence
+from typing import IO
 
+from stackbook.logs.engines import which
 from stackbook.logs.find import PROJECTS
 
 UNITS = ("devstack@*", *(prefix + project + "*" for project in PROJECTS for prefix in ("", "openstack-")))
 FIELDS = (
-    *("MESSAGE", "PRIORITY", "LOGGER_NAME", "LOGGER_LEVEL", "EXCEPTION_TEXT", "EXCEPTION_INFO", "REQUEST_ID", "SYSLOG_IDENTIFIER"),
-    *("_PID", "_SYSTEMD_UNIT", "_HOSTNAME", "CONTAINER_NAME", "CODE_FUNC"),
+    *("MESSAGE", "PRIORITY", "LOGGER_NAME", "LOGGER_LEVEL", "EXCEPTION_TEXT", "EXCEPTION_INFO", "REQUEST_ID"),
+    *("SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT", "_HOSTNAME", "CONTAINER_NAME", "CODE_FUNC"),
 )
 _READ = 256 * 1024
 
 
-def journal_entries(root, strings, since, until, deadline):  # type: ignore[no-untyped-def]
+def journal_entries(
+    root: str, strings: Sequence[str], since: float | None, until: float | None, deadline: float
+) -> Iterator[dict[str, str] | str]:
     """Entries that hold one of `strings`, as dicts; a text is a reason why some are missing."""
-    own = [os.path.join(root, "usr/bin")] if root != "/" else []
-    program = shutil.which("journalctl", path=os.pathsep.join([*own, *([os.environ.get("PATH", "")] if root == "/" else [])]))
+    program = which("journalctl", "" if root == "/" else os.path.join(root, "usr/bin"))
     if not program or (root == "/" and not _journal_exists()):
         return
     command = [program, "--no-pager", "-q", "-o", "export"]
     command += [option for unit in UNITS for option in ("-u", unit)]
-    command += ["--since", "@%d" % since] if since is not None else []
-    command += ["--until", "@%d" % (until + 1)] if until is not None else []
+    command += ["--since", f"@{int(since)}"] if since is not None else []
+    command += ["--until", f"@{int(until) + 1}"] if until is not None else []
     process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     needles = [string.encode("utf-8", "surrogateescape") for string in strings]
     try:
-        for fields in entries(process.stdout):
+        for fields in entries(process.stdout):  # type: ignore[arg-type]
             if time.monotonic() > deadline:
                 yield "the time limit was reached before its end"
                 return
@@ -52,7 +55,7 @@ def _journal_exists() -> bool:
     return any(os.path.isdir(folder) for folder in ("/var/log/journal", "/run/log/journal"))
 
 
-def entries(stream):  # type: ignore[no-untyped-def]
+def entries(stream: IO[bytes]) -> Iterator[dict[str, bytes]]:
     """The entries of journald's export form: ``NAME=text``, or ``NAME``, a length in 8 bytes, and as many bytes."""
     fields: dict[str, bytes] = {}
     wanted = {name.encode() for name in (*FIELDS, "__CURSOR", "__REALTIME_TIMESTAMP", "_SOURCE_REALTIME_TIMESTAMP")}

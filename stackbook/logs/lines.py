@@ -5,20 +5,25 @@ This file is sent to hosts and runs there on Python 3.6 and later: standard libr
 
 from __future__ import annotations
 
-import calendar
+import json
 import re
 import time
+from datetime import date, datetime, tzinfo
 
 LINE_LIMIT = 64 * 1024
 """Bytes of a line that patterns get to see."""
 HEAD_LIMIT = 1024
 """Bytes of a line in which a head is looked for."""
 
-_CLOCK = rb"(?P<day>\d{4}-\d\d-\d\d)[ T](?P<clock>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?(?P<zone>Z|[+-]\d\d:?\d\d)?"
+_CLOCK = (
+    rb"(?P<day>\d{4}-\d\d-\d\d)[ T](?P<clock>\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,9}))?"
+    rb"(?P<zone>Z|[+-]\d\d:?\d\d)?"
+)
 _LEVEL = rb"(?P<level>TRACE|DEBUG|INFO|AUDIT|WARN(?:ING)?|ERROR|CRITICAL)"
 _CONTEXT = rb"\[(?P<context>(?:-|None\b|req-|[0-9a-f]{8}[0-9a-f-]{24,28}\b| req-|[ -]*\])[^\]\n]{0,2000})"
 OSLO = re.compile(
-    rb"\[?" + _CLOCK + rb"\]? (?:\[?(?P<pid>\d{1,10})\]? )?\[?" + _LEVEL + rb"\]? (?P<logger>[\w.\-/:]{1,200})(?: (?P<ctx>" + _CONTEXT + rb"\]?))?"
+    rb"\[?" + _CLOCK + rb"\]? (?:\[?(?P<pid>\d{1,10})\]? )?\[?" + _LEVEL + rb"\]? (?P<logger>[\w.\-/:]{1,200})"
+    rb"(?: (?P<ctx>" + _CONTEXT + rb"\]?))?"
 )
 """oslo.log's own form, from 2012 to today: time, pid, level, logger, context in brackets."""
 DEVSTACK = re.compile(_LEVEL + rb" (?P<logger>[\w.\-/]{1,200})(?: (?P<ctx>" + _CONTEXT + rb"\]?))")
@@ -31,11 +36,14 @@ SYSLOG = re.compile(
     rb" (?P<sender>\S{1,255}) (?P<tag>[\w.@/-]{1,100})(?:\[(?P<pid>\d+)\]: ?|: )"
 )
 APACHE = re.compile(
-    rb"\[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) +(?P<date>\d{1,2}) (?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))? (?P<year>\d{4})\] "
+    rb"\[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) +(?P<date>\d{1,2}) (?P<clock>\d\d:\d\d:\d\d)(?:\.(?P<fraction>\d+))?"
+    rb" (?P<year>\d{4})\] "
     rb"(?:\[(?:\w*:)?(?P<level>\w+)\] )?(?:\[pid (?P<pid>\d+)(?::tid \d+)?\] )?(?:\[(?:client|remote) [^\]]{0,100}\] )*"
 )
 PLAIN = re.compile(rb"\[?" + _CLOCK + rb"\]?(?P<sep>[ |:]|$)")
 """Another program's line that begins with a time: libvirt, Open vSwitch, RabbitMQ, MariaDB."""
+BACKWARD = 5.0
+"""Seconds that a line may be earlier than the one before it without being suspicious: workers write out of order."""
 _COLOUR = re.compile(rb"\x1b\[[0-9;?]{0,20}[A-Za-z]")
 
 
@@ -44,17 +52,19 @@ class Head:
 
     __slots__ = ("body", "context", "form", "key", "level", "logger", "pid", "stamp")
 
-    def __init__(self, form, stamp, pid=None, level=b"", logger=b"", context=None, body=0):  # type: ignore[no-untyped-def]
-        self.form: str = form
-        self.stamp: Stamp | None = stamp
-        self.pid: int | None = pid
-        self.level: bytes = level
-        self.logger: bytes = logger
-        self.context: bytes | None = context
+    def __init__(
+        self, form: str, stamp: Stamp | None, pid: int | None, level: bytes, logger: bytes, context: bytes | None, body: int
+    ) -> None:
+        self.form = form
+        self.stamp = stamp
+        self.pid = pid
+        self.level = level
+        self.logger = logger
+        self.context = context
         """What stands in the brackets; None when there are none, as on a traceback's lines."""
-        self.body: int = body
+        self.body = body
         """Where the message begins, in bytes of the line without colours."""
-        self.key: tuple[object, object] = (stamp.text if stamp else None, pid)
+        self.key = (stamp.text if stamp else None, pid)
         """Equal on the lines of one record."""
 
     @property
@@ -71,11 +81,11 @@ class Stamp:
     __slots__ = ("exact", "text", "zone")
 
     def __init__(self, day: bytes, clock: bytes, fraction: bytes | None, zone: bytes | None = None) -> None:
-        self.text: bytes = day + b" " + clock + b"." + (fraction or b"")[:6].ljust(6, b"0")
+        self.text = day + b" " + clock + b"." + (fraction or b"")[:6].ljust(6, b"0")
         """Such as ``2026-11-23 14:20:53.481000``: texts of one file compare like times."""
-        self.exact: bool = bool(fraction)
+        self.exact = bool(fraction)
         """Whether it has parts of a second."""
-        self.zone: bytes | None = zone
+        self.zone = zone
 
 
 def without_colours(line: bytes) -> bytes:
@@ -84,12 +94,24 @@ def without_colours(line: bytes) -> bytes:
     return _COLOUR.sub(b"", line) if b"\x1b" in line else line
 
 
+def unwrapped(line: bytes) -> bytes:
+    """A line of Docker's JSON files in the form of Kubernetes; any other line as it is."""
+    if not line.startswith(b'{"log":"'):
+        return line
+    try:
+        data = json.loads(line.decode("utf-8", "replace"))
+        whole = b"F" if data["log"].endswith("\n") else b"P"
+        return b"%s %s %s %s" % (data["time"].encode(), data["stream"].encode(), whole, data["log"].rstrip("\n").encode())
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return line
+
+
 def head_of(line: bytes) -> Head | None:
     """The head of `line` (no colours in it); None when it has none, as on further lines of a message."""
     line = line[:HEAD_LIMIT] if len(line) > HEAD_LIMIT else line
     found = OSLO.match(line)
     if found:
-        return _oslo(found, 0)
+        return _oslo(found)
     if not line or line[:1] in b" \t":
         return None
     for reader in (_json, _wrapped, _other):
@@ -99,10 +121,10 @@ def head_of(line: bytes) -> Head | None:
     return None
 
 
-def _oslo(found: re.Match[bytes], start: int, form: str = "oslo") -> Head:
+def _oslo(found: re.Match[bytes]) -> Head:
     pid = int(found["pid"]) if found["pid"] else None
     stamp = Stamp(found["day"], found["clock"], found["fraction"], found["zone"])
-    return Head(form, stamp, pid, _level(found["level"]), found["logger"], found["context"], found.end())
+    return Head("oslo", stamp, pid, _level(found["level"]), found["logger"], found["context"], found.end())
 
 
 def _level(level: bytes) -> bytes:
@@ -138,7 +160,7 @@ def _syslog(line: bytes) -> Head | None:
         return None
     inner = OSLO.match(line, found.end())
     if inner:
-        return _oslo(inner, found.end())
+        return _oslo(inner)
     pid = int(found["pid"]) if found["pid"] else None
     stamp = _syslog_stamp(found)
     short = DEVSTACK.match(line, found.end())
@@ -163,7 +185,7 @@ def _apache(line: bytes) -> Head | None:
         return None
     inner = OSLO.match(line, found.end())
     if inner:
-        return _oslo(inner, found.end())
+        return _oslo(inner)
     day = b"%s-%02d-%02d" % (found["year"], _MONTHS.index(found["month"]) + 1, int(found["date"]))
     stamp = Stamp(day, found["clock"], found["fraction"])
     level = _OTHER_LEVELS.get((found["level"] or b"").lower(), b"")
@@ -178,7 +200,8 @@ _OTHER_LEVELS = {
     **dict.fromkeys((b"crit", b"critical", b"emer", b"emerg", b"alert", b"fatal"), b"CRITICAL"),
 }
 _OTHER_LEVEL = re.compile(
-    rb"[ |\[\d:.<>A-Za-z_/()-]{0,60}?(?<![A-Za-z])(?P<level>debug|dbg|info|notice|note|warn|warning|err|error|crit|critical|emer|alert|fatal)(?![A-Za-z])\]?[ |:]*",
+    rb"[ |\[\d:.<>A-Za-z_/()-]{0,60}?(?<![A-Za-z])(?P<level>debug|dbg|info|notice|note|warn|warning|err|error|crit|critical"
+    rb"|emer|alert|fatal)(?![A-Za-z])\]?[ |:]*",
     re.IGNORECASE,
 )
 
@@ -190,7 +213,7 @@ def _other(line: bytes) -> Head | None:
     stamp = Stamp(found["day"], found["clock"], found["fraction"], found["zone"])
     inner = OSLO.match(line, found.end())
     if inner:  # mod_wsgi's error log puts its own time before the service's line
-        return _oslo(inner, found.end())
+        return _oslo(inner)
     level = _OTHER_LEVEL.match(line, found.end())
     name = _OTHER_LEVELS[level["level"].lower()] if level else b""
     return Head("plain", stamp, None, name, b"", b"-", found.end())
@@ -199,29 +222,29 @@ def _other(line: bytes) -> Head | None:
 class Times:
     """Turns times as logged into seconds since the epoch, by this machine's time zone."""
 
-    def __init__(self, zone=None):  # type: ignore[no-untyped-def]
+    def __init__(self, zone: tzinfo | None = None) -> None:
         self.zone = zone
         """A ``tzinfo``; None for the machine's own."""
         self._minutes: dict[bytes, tuple[float, bool]] = {}
 
-    def epoch(self, stamp: Stamp, newest: float | None = None, later: bool = False) -> tuple[float, bool]:
+    def epoch(self, stamp: Stamp, newest: float | None = None, after: float | None = None) -> tuple[float, bool]:
         """Seconds since the epoch, and whether the time is ambiguous (an hour that a clock change repeats).
 
         Args:
             stamp: The time as logged.
             newest: Seconds since the epoch that it can't be after; tells the year where the line does not.
-            later: Take the second of the two meanings of an ambiguous time.
+            after: The time of a line before it; of two meanings the one is taken that does not go back.
         """
         text = stamp.text
         if text[:4] == b"0000":
             return self._in_year(stamp, time.time() if newest is None else newest)
         seconds = float(text[17:26])
         if stamp.zone:
-            return calendar.timegm(_fields(text[:16])) - _zone_seconds(stamp.zone) + seconds, False
+            return _utc_minute(_fields(text[:16])) - _zone_seconds(stamp.zone) + seconds, False
         if text[:16] not in self._minutes:
             self._minutes[text[:16]] = self._minute(text[:16])
         minute, ambiguous = self._minutes[text[:16]]
-        if ambiguous and later:
+        if ambiguous and after is not None and minute + seconds < after - BACKWARD:
             minute = self._meanings(text[:16])[1]
         return minute + seconds, ambiguous
 
@@ -234,11 +257,11 @@ class Times:
         if self.zone is not None:
             return _zoned(fields, self.zone)
         try:
-            found = {time.mktime(tuple(fields[:6]) + (0, 0, dst)) for dst in (0, 1)}
+            found = {time.mktime((*fields, 0, 0, 0, dst)) for dst in (0, 1)}
         except (OverflowError, ValueError):
             return 0.0, 0.0
-        same = [moment for moment in found if tuple(time.localtime(moment))[:5] == fields[:5]]
-        return (min(same), max(same)) if same else (time.mktime(tuple(fields[:6]) + (0, 0, -1)),) * 2
+        same = [moment for moment in found if tuple(time.localtime(moment))[:5] == fields]
+        return (min(same), max(same)) if same else (time.mktime((*fields, 0, 0, 0, -1)),) * 2
 
     def _in_year(self, stamp: Stamp, newest: float) -> tuple[float, bool]:
         year = time.gmtime(newest + 86400).tm_year
@@ -250,9 +273,20 @@ class Times:
         return found
 
 
-def _fields(text: bytes) -> tuple[int, int, int, int, int, int, int, int, int]:
+def _fields(text: bytes) -> tuple[int, int, int, int, int]:
     year, month, day, hour, minute = int(text[:4]), int(text[5:7]), int(text[8:10]), int(text[11:13]), int(text[14:16])
-    return year, min(max(month, 1), 12), min(max(day, 1), 31), min(hour, 23), min(minute, 59), 0, 0, 0, 0
+    return year, min(max(month, 1), 12), min(max(day, 1), 31), min(hour, 23), min(minute, 59)
+
+
+def _utc_minute(fields: tuple[int, int, int, int, int]) -> float:
+    try:
+        days = date(*fields[:3]).toordinal() - _EPOCH
+    except ValueError:
+        return 0.0
+    return (days * 24 + fields[3]) * 3600.0 + fields[4] * 60
+
+
+_EPOCH = date(1970, 1, 1).toordinal()
 
 
 def _zone_seconds(zone: bytes) -> int:
@@ -263,12 +297,10 @@ def _zone_seconds(zone: bytes) -> int:
     return -seconds if zone[:1] == b"-" else seconds
 
 
-def _zoned(fields: tuple[int, ...], zone) -> tuple[float, float]:  # type: ignore[no-untyped-def]
-    import datetime
-
+def _zoned(fields: tuple[int, int, int, int, int], zone: tzinfo) -> tuple[float, float]:
     try:
-        local = datetime.datetime(*fields[:5], tzinfo=zone)
+        local = datetime(*fields, tzinfo=zone)
     except ValueError:
         return 0.0, 0.0
-    found = sorted((local.replace(fold=fold).timestamp() for fold in (0, 1)))
+    found = sorted(local.replace(fold=fold).timestamp() for fold in (0, 1))
     return found[0], found[1]

@@ -8,7 +8,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PARTS = ("lines", "find", "seek", "engines", "attach", "compressed", "journal", "agent")
+PARTS = ("lines", "find", "engines", "seek", "scan", "attach", "choice", "compressed", "journal", "agent")
 """The files that hosts run, each after those it imports."""
 _LOADER = """
 import sys, types
@@ -27,7 +27,16 @@ _module("stackbook.logs")
 
 def program(request: dict[str, Any]) -> str:
     """A Python program that answers `request` on its standard output."""
-    return f"{_parts()}import json\nsys.modules['stackbook.logs.agent'].main(json.loads({json.dumps(json.dumps(request))}))\n"
+    return _parts() + _call(request)
+
+
+def program_here(request: dict[str, Any]) -> str:
+    """The same for the Python that runs this: its compiled files are there already."""
+    return f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\nimport stackbook.logs.agent\n" + _call(request)
+
+
+def _call(request: dict[str, Any]) -> str:
+    return f"import json\nsys.modules['stackbook.logs.agent'].main(json.loads({json.dumps(json.dumps(request))}))\n"
 
 
 @cache
@@ -42,9 +51,12 @@ def _plain(source: str) -> str:
     return ast.unparse(_Plain().visit(ast.parse(source)))
 
 
+_FOR_ANNOTATIONS = ("__future__", "collections.abc", "typing")
+
+
 class _Plain(ast.NodeTransformer):
     def visit_ImportFrom(self, node: ast.ImportFrom) -> ast.ImportFrom | None:
-        return None if node.module == "__future__" else node
+        return None if node.module in _FOR_ANNOTATIONS else node
 
     def visit_FunctionDef(self, node: ast.FunctionDef) -> ast.FunctionDef:
         self.generic_visit(node)

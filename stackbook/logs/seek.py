@@ -6,6 +6,7 @@ This file is sent to hosts and runs there on Python 3.6 and later: standard libr
 from __future__ import annotations
 
 import os
+import time
 
 from stackbook.logs.lines import Times, head_of, without_colours
 
@@ -19,7 +20,7 @@ _FARTHEST = 1024 * 1024
 _SAMPLES = 9
 
 
-def span(fd, size, since, until, times):  # type: ignore[no-untyped-def]
+def span(fd: int, size: int, since: float | None, until: float | None, times: Times) -> tuple[int, int]:
     """The part of the file, as ``(start, stop)`` in bytes at beginnings of lines, that may hold times in `since`..`until`.
 
     Each time is in seconds since the epoch, or None. Nothing within the times is left out as long as lines are in order
@@ -33,7 +34,7 @@ def span(fd, size, since, until, times):  # type: ignore[no-untyped-def]
     return start, max(start, stop)
 
 
-def _boundary(fd, size, moment, times):  # type: ignore[no-untyped-def]
+def _boundary(fd: int, size: int, moment: float, times: Times) -> tuple[int, int]:
     """``(low, high)``: before low all is earlier than `moment`, from high on nothing is."""
     low, high = 0, size
     while high - low > GRAIN:
@@ -46,7 +47,7 @@ def _boundary(fd, size, moment, times):  # type: ignore[no-untyped-def]
     return low, high
 
 
-def _median(fd, place, limit, times):  # type: ignore[no-untyped-def]
+def _median(fd: int, place: int, limit: int, times: Times) -> float | None:
     """The middle of the times of the next lines after `place`; None when there are none near."""
     found: list[float] = []
     read = 0
@@ -65,7 +66,7 @@ def _median(fd, place, limit, times):  # type: ignore[no-untyped-def]
     return sorted(found)[len(found) // 2] if found else None
 
 
-def _line_after(fd, place, size):  # type: ignore[no-untyped-def]
+def _line_after(fd: int, place: int, size: int) -> int:
     """The beginning of the first line at or after `place`; the file's end when there is none."""
     if place in (0, size):
         return place
@@ -81,21 +82,16 @@ def _line_after(fd, place, size):  # type: ignore[no-untyped-def]
     return size
 
 
-def _shift(moment):  # type: ignore[no-untyped-def]
+def _shift(moment: float) -> float:
     """Seconds by which local times repeat around `moment`, when clocks are set back near it."""
-    import time
-
     offsets = [time.localtime(moment + hours * 3600).tm_gmtoff for hours in (-3, 0, 3)]
     return float(max(offsets) - min(offsets))
 
 
-def first_time(data, times):  # type: ignore[no-untyped-def]
+def first_time(data: bytes, times: Times) -> float | None:
     """The time of the first line in `data` that has one, in seconds since the epoch; None when none has."""
     for line in data.split(b"\n")[:200]:
         head = head_of(without_colours(line))
         if head is not None and head.stamp is not None:
-            return float(times.epoch(head.stamp)[0])
+            return times.epoch(head.stamp)[0]
     return None
-
-
-__all__ = ["GRAIN", "SLACK", "Times", "first_time", "span"]

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stackbook.logs.event import Clock, LogEvent, in_order
 
 if TYPE_CHECKING:
-    import pandas
+    import pandas as pd
 
 COLUMNS = tuple(item.name for item in fields(LogEvent))
 
@@ -28,11 +28,11 @@ def merge(events: Iterable[LogEvent], clocks: Mapping[str, Clock] | None = None)
     )
 
 
-def to_frame(events: Iterable[LogEvent]) -> pandas.DataFrame:
+def to_frame(events: Iterable[LogEvent]) -> pd.DataFrame:
     """A row for each event; columns as the fields of `LogEvent`, ``time`` in UTC."""
-    import pandas
+    import pandas as pd
 
     rows = [[getattr(event, name) for name in COLUMNS] for event in events]
-    frame = pandas.DataFrame(rows, columns=list(COLUMNS))
-    frame["time"] = pandas.to_datetime(frame["time"], utc=True)
+    frame = pd.DataFrame(rows, columns=list(COLUMNS))
+    frame["time"] = pd.to_datetime(frame["time"], utc=True)
     return frame.astype({"pid": "Int64", "line": "Int64"})
