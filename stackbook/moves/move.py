@@ -69,13 +69,14 @@ class Move:
         return str(frame(self.rows)._repr_html_())
 
 
-def fit(bundle: Bundle | str, site: Site, **wanted: str) -> Move:
+def fit(bundle: Bundle | str, site: Site, *, options: str = "", **wanted: str) -> Move:
     """Where a machine fits on `site`: its flavor, networks, addresses, disks, drivers, each with the reason.
 
-    Nothing is written. See `Wanted` for what can be asked for.
+    Nothing is written. See `Wanted` for what can be asked for, as arguments or as ``key=value`` pairs in `options`.
     """
     found = inspect(bundle) if isinstance(bundle, str) else bundle
-    return Fitting(found, Place(site), Wanted(bundle=found.path, **wanted)).move()
+    asked = {**wanted, **dict(_pair(item) for item in _listed(options))}
+    return Fitting(found, Place(site), Wanted(**{**check_wanted(asked, "options"), "bundle": found.path})).move()
 
 
 class Fitting:
@@ -319,6 +320,13 @@ def refused(name: str, error: StackbookError) -> Move:
 
 def _line(error: StackbookError) -> str:
     return f"{error.what} ({error.found})" if error.found else error.what
+
+
+def _pair(item: str) -> tuple[str, str]:
+    key, equals, value = item.partition("=")
+    if not equals:
+        raise BadInput(f"options: {item!r} is no pair", hint="key=value, separated by commas")
+    return key.strip(), value.strip()
 
 
 def _listed(text: str) -> list[str]:

@@ -12,7 +12,7 @@ import pytest
 
 from stackbook.site import Site
 
-from .cases import CASES, READ_ONLY
+from .cases import CASES, READ_ONLY, WITH_FILES
 from .conftest import Command
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -36,7 +36,7 @@ def state(site: Site, home: Path) -> dict[str, Any]:
 
 def test_every_runbook_has_its_case() -> None:
     """A runbook without a case would not be tested."""
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {*CASES, *READ_ONLY, "undo"}
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {*CASES, *WITH_FILES, *READ_ONLY, "undo"}
 
 
 def test_walk(stackbook: Command, site: Site, sandbox: Path, workspace: Path) -> None:
