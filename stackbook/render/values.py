@@ -36,7 +36,8 @@ def shown(value: Any, nothing: str = UNSET) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, str):
-        return clipped(visible(value) if _PLAIN.fullmatch(value) else json.dumps(value, ensure_ascii=False))
+        plain = _PLAIN.fullmatch(value) or "\n" in value.strip("\n")
+        return clipped(visible(value if plain else json.dumps(value, ensure_ascii=False)))
     if isinstance(value, Mapping):
         return clipped(", ".join(f"{one_line(str(name))}={_inner(item)}" for name, item in value.items()) or "empty")
     if isinstance(value, (list, tuple, set, frozenset)):

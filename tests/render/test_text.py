@@ -117,6 +117,8 @@ def test_tables_align_numbers_right() -> None:
         (["a", 1, None], "a, 1, none"),
         ({"a": [1, {"b": "x"}]}, "a=[1, {b=x}]"),
         ("a\x1b[31m\u202e", "a\\x1b[31m\\u202e"),
+        ("\r\x9b", '"\\r\\x9b"'),
+        ("[ovs]\na = b\n", "[ovs]\na = b\n"),
         (1.5, "1.5"),
     ],
 )
