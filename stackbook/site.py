@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterator
+from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from stackbook.cloud import open_cloud, sign_in
 from stackbook.config import SiteSettings, sandbox_home, site_settings, workspace
@@ -24,6 +26,8 @@ class Site:
     def __init__(self, settings: SiteSettings, run: Run) -> None:
         self.settings = settings
         self.run = run
+        self.memory: dict[Hashable, Any] | None = None
+        """What was asked of the site, while `remembering`."""
 
     @property
     def name(self) -> str:
@@ -52,6 +56,15 @@ class Site:
     def redactor(self) -> Redactor:
         """Takes this site's secrets, and what looks like one, out of texts and JSON data."""
         return Redactor(known_secrets(self.settings))
+
+    @contextmanager
+    def remembering(self) -> Iterator[None]:
+        """While it lasts, equal questions are asked once: nothing of ours changes while a plan is computed."""
+        self.memory = {}
+        try:
+            yield
+        finally:
+            self.memory = None
 
     def host(self, name: str) -> Host:
         """The host `name`; BadInput when the site has none of that name."""

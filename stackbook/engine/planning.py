@@ -11,6 +11,7 @@ from stackbook.cloud import api_errors
 from stackbook.errors import StackbookError
 from stackbook.plans import Absent, Actual, Change, Desired, Plan, Resource, compare, refuse_duplicates
 from stackbook.proof import Proof
+from stackbook.resources.waiting import Ticker
 from stackbook.site import Site
 
 Row = Mapping[str, Any]
@@ -85,14 +86,18 @@ def compute(desired: Sequence[Desired], site: Site) -> Plan:
     refuse_duplicates(desired)
     others = tuple(wanted for wanted in desired if isinstance(wanted, Resource))
     changes: list[Change] = []
-    for wanted in desired:
-        with api_errors(wanted.address):
-            actual = _read(wanted, site, changes)
-            if isinstance(wanted, Resource):
-                wanted.check(site, actual, others)
-        change = compare(wanted, actual)
-        if change is not None:
-            changes.append(change)
+    ticker = Ticker("planning")
+    with site.remembering():
+        for number, wanted in enumerate(desired, 1):
+            with api_errors(wanted.address):
+                actual = _read(wanted, site, changes)
+                if isinstance(wanted, Resource):
+                    wanted.check(site, actual, others)
+            change = compare(wanted, actual)
+            if change is not None:
+                changes.append(change)
+            ticker.tell(f"{number} of {len(desired)}")
+    ticker.close()
     return Plan(site.name, tuple(changes), kept=len(desired) - len(changes))
 
 

@@ -45,10 +45,11 @@ def compute_undo(events: list[Event], site: Site) -> Plan:
     whole = [(change, memo) for change, memo in made(events)]
     pairs = [change.swapped(memo or {}) for change, memo in _reversible(net([pair for pair in whole if not _follows(pair[0])]))]
     left: list[Change] = []
-    for pair in reversed(pairs):
-        removed_first = any(other.address == pair.address for other in left)
-        if _left(pair, site, removed_first=removed_first):
-            left.append(pair)
+    with site.remembering():
+        for pair in reversed(pairs):
+            removed_first = any(other.address == pair.address for other in left)
+            if _left(pair, site, removed_first=removed_first):
+                left.append(pair)
     following = _unique([change.swapped(memo or {}) for change, memo in whole if _follows(change)])
     left += [pair for pair in following if _stale(pair, site, left)]
     return Plan(site.name, tuple(left), kept=len(pairs) + len(following) - len(left))

@@ -27,6 +27,15 @@ def named(ref: str, by_name: Callable[[str], Iterable[Found]], by_id: Callable[[
     return [found for found in by_name(ref) if found.name == ref]
 
 
+def once(site: Site, question: tuple[Any, ...], ask: Callable[[], Found]) -> Found:
+    """The answer to `question`, asked once while a plan is computed, and each time otherwise."""
+    if site.memory is None:
+        return ask()
+    if question not in site.memory:
+        site.memory[question] = ask()
+    return site.memory[question]
+
+
 def existing(get: Callable[[str], Found], id: str | None) -> Found | None:
     """The object with this id; None when there is none."""
     from openstack.exceptions import NotFoundException
@@ -123,17 +132,21 @@ def project_id(site: Site, project: str | None) -> str | None:
 
 def find_project(site: Site, ref: str, domain: str | None = None) -> Found | None:
     """The project `ref`, a name or id; without the right to list projects, among one's own."""
+    found = once(site, ("project", ref, domain), lambda: _projects(site, ref, domain))
+    if len(found) > 1:
+        raise ambiguous(f"project {ref!r}", found, "refer to the project by its id")
+    return found[0] if found else None
+
+
+def _projects(site: Site, ref: str, domain: str | None) -> list[Found]:
     from openstack.exceptions import ForbiddenException
 
     identity = site.conn.identity
     query = {"domain_id": domain} if domain else {}
     try:
-        found = named(ref, lambda name: identity.projects(name=name, **query), identity.get_project)
+        return named(ref, lambda name: identity.projects(name=name, **query), identity.get_project)
     except ForbiddenException:
-        found = [item for item in identity.user_projects(site.conn.current_user_id) if ref in (item.id, item.name)]
-    if len(found) > 1:
-        raise ambiguous(f"project {ref!r}", found, "refer to the project by its id")
-    return found[0] if found else None
+        return [item for item in identity.user_projects(site.conn.current_user_id) if ref in (item.id, item.name)]
 
 
 def require_project(me: Resource, site: Site, project: str | None, others: Sequence[Resource]) -> str | None:
@@ -168,24 +181,38 @@ def scoped(site: Site, project: str | None) -> Connection:
 def find_network(site: Site, address: str, ref: str, project: str | None) -> Found | None:
     """The network that `ref` means for `project` (an id)."""
     network = site.conn.network
-    return meant(address, "network", ref, named(ref, lambda name: network.networks(name=name), network.get_network), project)
+    found = once(site, ("network", ref), lambda: named(ref, lambda name: network.networks(name=name), network.get_network))
+    return meant(address, "network", ref, found, project)
 
 
 def find_subnet(site: Site, address: str, ref: str, network_id: str | None) -> Found | None:
     """The subnet that `ref` means in a network."""
     network = site.conn.network
-    query = {"network_id": network_id} if network_id else {}
-    found = named(ref, lambda name: network.subnets(name=name, **query), network.get_subnet)
-    found = [item for item in found if network_id in (None, item.network_id)]
+    if network_id is None:
+        found = once(site, ("subnet", ref), lambda: named(ref, lambda name: network.subnets(name=name), network.get_subnet))
+    else:
+        found = [item for item in subnets(site, network_id) if ref in (item.name, item.id)]
     if len(found) > 1:
         raise ambiguous(f"{address}: subnet {ref!r}", found, "refer to the subnet by its id")
     return found[0] if found else None
 
 
+def subnets(site: Site, network_id: str) -> list[Found]:
+    """The subnets of a network."""
+    return list(once(site, ("subnets", network_id), lambda: list(site.conn.network.subnets(network_id=network_id))))
+
+
+def security_groups(site: Site, project: str | None) -> list[Found]:
+    """The security groups of a project (an id)."""
+    return list(once(site, ("security groups", project), lambda: list(site.conn.network.security_groups(project_id=project))))
+
+
 def find_security_group(site: Site, address: str, ref: str, project: str | None) -> Found | None:
     """The security group that `ref` means for `project` (an id); groups of other projects count only by their id."""
     network = site.conn.network
-    found = named(ref, lambda name: network.security_groups(name=name, project_id=project), network.get_security_group)
+    found = [item for item in security_groups(site, project) if item.name == ref]
+    if not found and UUID.fullmatch(ref) and (other := existing(network.get_security_group, ref)) is not None:
+        return other
     return meant(address, "security-group", ref, found, project)
 
 
@@ -195,7 +222,7 @@ def require_security_groups(
     """Refuse references to security groups that neither exist for `project` nor are planned before `me`."""
 
     def names() -> Iterable[str]:
-        return (item.name for item in site.conn.network.security_groups(project_id=project))
+        return (item.name for item in security_groups(site, project))
 
     for ref in refs:
         require(me, "security-group", ref, find_security_group(site, me.address, ref, project), others, names)
@@ -210,7 +237,7 @@ def find_port(site: Site, address: str, ref: str, project: str | None) -> Found 
 def find_image(site: Site, address: str, ref: str, project: str | None) -> Found | None:
     """The image that `ref` means for `project` (an id)."""
     image = site.conn.image
-    found = named(ref, lambda name: image.images(name=name), image.get_image)
+    found = once(site, ("image", ref), lambda: named(ref, lambda name: image.images(name=name), image.get_image))
     return meant(address, "image", ref, [item for item in found if item.status not in ("deleted", "killed")], project)
 
 
@@ -224,7 +251,7 @@ def find_flavor(site: Site, address: str, ref: str) -> Found | None:
 
 def flavors(site: Site) -> list[Found]:
     """All flavors, private ones too where one may see them."""
-    return list(site.conn.compute.flavors(details=True, is_public="None"))
+    return list(once(site, ("flavors",), lambda: list(site.conn.compute.flavors(details=True, is_public="None"))))
 
 
 def volumes(site: Site, ref: str) -> list[Found]:

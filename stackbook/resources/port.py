@@ -151,14 +151,12 @@ class Port(Resource):
         held = [item["subnet_id"] for item in found.fixed_ips]
         if not held or self.subnet in held:
             return self.subnet if held else None
-        names = [
-            subnet.name or subnet.id for subnet in site.conn.network.subnets(network_id=found.network_id) if subnet.id in held
-        ]
+        names = [subnet.name or subnet.id for subnet in lookup.subnets(site, found.network_id) if subnet.id in held]
         return self.subnet if self.subnet in names else next(iter(names), None)
 
     def _groups(self, site: Site, found: Any) -> list[str]:
         held = set(found.security_group_ids or ())
-        known = {item.id: item.name for item in site.conn.network.security_groups(project_id=found.project_id)} if held else {}
+        known = {item.id: item.name for item in lookup.security_groups(site, found.project_id)} if held else {}
         asked = set(self.security_groups or ())
         return sorted(id if id in asked else known.get(id, id) for id in held)
 
@@ -231,7 +229,7 @@ class Port(Resource):
 
 def _placed(site: Site, network_id: str, wanted: Sequence[str]) -> list[dict[str, str]]:
     """Each address with its subnet: neutron 29 fails on an update of address and MAC together without it."""
-    subnets = list(site.conn.network.subnets(network_id=network_id)) if wanted else []
+    subnets = lookup.subnets(site, network_id) if wanted else []
     around = {subnet.id: addresses.parsed_cidr(subnet.cidr) for subnet in subnets}
     places = {text: next((id for id, cidr in around.items() if addresses.parsed_ip(text) in cidr), None) for text in wanted}
     return [{"ip_address": text, **({"subnet_id": id} if id else {})} for text, id in places.items()]

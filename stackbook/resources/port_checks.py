@@ -30,7 +30,7 @@ class Range:
 
 def subnets(port: Port, site: Site, network: Any, others: Sequence[Resource]) -> list[Range]:
     """The subnets that the port's addresses may come from; Refused when the one it names is unknown."""
-    found = list(site.conn.network.subnets(network_id=network.id)) if network is not None else []
+    found = lookup.subnets(site, network.id) if network is not None else []
     ranges = [Range(item.name, item.id, addresses.parsed_cidr(item.cidr), item.gateway_ip) for item in found]
     ranges += [item for item in _planned(port, others) if item.name not in {known.name for known in ranges}]
     if port.subnet is None:

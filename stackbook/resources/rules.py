@@ -10,8 +10,14 @@ from typing import Any, Self
 from stackbook.errors import BadInput
 from stackbook.resources import addresses
 
-PROTOCOLS = {"1": "icmp", "6": "tcp", "17": "udp", "58": "ipv6-icmp", "icmpv6": "ipv6-icmp", "any": "", "0": "", "132": "sctp"}
+NAMES = (
+    "1 icmp, 2 igmp, 4 ipip, 6 tcp, 8 egp, 17 udp, 33 dccp, 41 ipv6-encap, 46 rsvp, 47 gre, 50 esp, 51 ah, 58 ipv6-icmp,"
+    " 89 ospf, 112 vrrp, 113 pgm, 132 sctp, 136 udplite, icmpv6 ipv6-icmp"
+)
+PROTOCOLS = {"any": "", "0": "", **dict(pair.split() for pair in NAMES.split(","))}
 """Numbers and other names for protocols to the name that is shown; empty for any."""
+OTHER = "proto-"
+"""How a protocol without a name is told: ``proto-99``; a bare number would be taken for a port."""
 EVERYWHERE = ("0.0.0.0/0", "::/0")
 FORM = re.compile(
     r"(?P<direction>ingress|egress)(?:\s+(?P<version>ipv4|ipv6))?(?:\s+(?P<protocol>(?!from\b|to\b)[\w-]+))?"
@@ -67,7 +73,7 @@ class Rule:
     def body(self, group_id: str | None) -> dict[str, Any]:
         """The arguments of openstacksdk that make this rule."""
         about = {"direction": self.direction, "ether_type": "IPv6" if self.version == "ipv6" else "IPv4"}
-        ports = {"port_range_min": self.low, "port_range_max": self.high, "protocol": self.protocol or None}
+        ports = {"port_range_min": self.low, "port_range_max": self.high, "protocol": self.protocol.removeprefix(OTHER) or None}
         return {**about, **ports, "remote_ip_prefix": self.cidr, "remote_group_id": group_id}
 
     def __str__(self) -> str:
@@ -91,6 +97,8 @@ class Rule:
 
     def checked(self, text: str) -> Self:
         """The rule in its normal form; BadInput, quoting `text`, for ports and addresses that make no sense."""
+        if re.match(r"(in|e)gress(\s+ipv[46])?\s+\d+\b", text, re.IGNORECASE) and self.protocol.startswith(OTHER):
+            raise BadInput(f"security group rule {text!r}: a port needs a protocol before it", hint=EXAMPLE)
         if self.low is not None and self.protocol in ("", "any"):
             raise BadInput(f"security group rule {text!r}: ports need a protocol", hint=EXAMPLE)
         if self.low is not None and not self._icmp and not 0 <= self.low <= (self.high or self.low) <= 65535:
@@ -108,8 +116,9 @@ class Rule:
 
 
 def _protocol(name: Any) -> str:
-    text = str(name or "").lower()
-    return PROTOCOLS.get(text, text)
+    text = str(name or "").lower().removeprefix(OTHER)
+    known = PROTOCOLS.get(text, text)
+    return OTHER + known if known.isdecimal() else known
 
 
 def _version(cidr: str | None, protocol: str | None) -> str:

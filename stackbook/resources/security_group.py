@@ -95,7 +95,7 @@ class SecurityGroup(Resource):
 
     def _names(self, site: Site, found: Any) -> dict[str, str]:
         remotes = {rule["remote_group_id"] for rule in found.security_group_rules} - {None, found.id}
-        groups = site.conn.network.security_groups(project_id=found.project_id) if remotes else ()
+        groups = lookup.security_groups(site, found.project_id) if remotes else ()
         asked = set(self._remotes(self.rules or ()))
         return {found.id: self.name, **{item.id: item.name for item in groups if item.id not in asked}}
 

@@ -137,7 +137,8 @@ def _image_fits(server: Server, site: Site, others: Sequence[Resource], project:
 def _quota_holds(server: Server, site: Site, others: Sequence[Resource], project: str | None) -> None:
     if project is None or any(other.kind == "quota" for other in others):
         return
-    answer = site.conn.compute.get(f"/os-quota-sets/{project}/detail", raise_exc=False)
+    path = f"/os-quota-sets/{project}/detail"
+    answer = lookup.once(site, (path,), lambda: site.conn.compute.get(path, raise_exc=False))
     if answer.status_code != 200:
         return
     for name, more in _needs(server, site, others).items():
@@ -152,7 +153,8 @@ def _needs(server: Server, site: Site, others: Sequence[Resource]) -> dict[str, 
     """What the plan's new servers of the same project use together; flavors that are planned too are asked of the plan."""
     sizes: dict[str, Any] = {name: item for item in lookup.flavors(site) for name in (item.name, item.id)}
     sizes |= {str(other.key["name"]): other for other in others if other.kind == "flavor"}
-    held = {item.name for item in site.conn.compute.servers(details=False)} if server.project is None else set()
+    held = lookup.once(site, ("servers",), lambda: {item.name for item in site.conn.compute.servers(details=False)})
+    held = held if server.project is None else set()
     new = [item for item in _servers(server, others) if item.name not in held or item is server]
     flavors = [sizes.get(item.flavor or "") for item in new]
     return {"instances": len(new), "cores": _sum(flavors, "vcpus"), "ram": _sum(flavors, "ram")}

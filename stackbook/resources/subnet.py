@@ -139,7 +139,7 @@ class Subnet(Resource):
             same = isinstance(other, Subnet) and other.address != self.address and other.network == self.network
             if isinstance(other, Subnet) and same and other.cidr and cidr.overlaps(addresses.parsed_cidr(other.cidr)):
                 raise Refused(f"{self.address}: {cidr} overlaps {other.address}, which is planned too", found=other.cidr)
-        for found in site.conn.network.subnets(network_id=network.id) if network is not None else ():
+        for found in lookup.subnets(site, network.id) if network is not None else ():
             if cidr.overlaps(addresses.parsed_cidr(found.cidr)):
                 told = f"subnet {found.name!r} ({found.id}) is {found.cidr}"
                 raise Refused(f"{self.address}: {cidr} overlaps a subnet of network {self.network!r}", found=told)

@@ -226,10 +226,12 @@ class Volume(Resource):
         if project is None or any(other.kind == "quota" for other in others):
             return
         storage = site.conn.block_storage
-        answer = storage.get(f"/os-quota-sets/{project}?usage=True", raise_exc=False)
+        path = f"/os-quota-sets/{project}?usage=True"
+        answer = lookup.once(site, (path,), lambda: storage.get(path, raise_exc=False))
         if answer.status_code != 200:
             return
-        held = {item.name for item in storage.volumes(details=False, all_projects=True, project_id=project)}
+        listed = {"details": False, "all_projects": True, "project_id": project}
+        held = lookup.once(site, ("volumes", project), lambda: {item.name for item in storage.volumes(**listed)})
         new = [v for v in others if isinstance(v, Volume) and v.project == self.project and v.name not in held]
         for name, more in (("volumes", len(new)), ("gigabytes", sum(volume.size or 0 for volume in new))):
             limit = answer.json()["quota_set"][name]
