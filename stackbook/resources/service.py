@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
 from stackbook.errors import Refused, StackbookError
@@ -58,13 +58,15 @@ class Service(Resource):
         shown = _show(host, self.name)
         running = shown["ActiveState"] in ("active", "reloading")
         enabled = shown["UnitFileState"] in ("enabled", "enabled-runtime", "static", "alias")
-        fresh = running and not self._edited(pending) and started(shown) >= self._written(host)
+        fresh = running and not self._edited(pending) and started(shown["ActiveEnterTimestamp"]) >= self._written(host)
         return Actual(None, {"running": running, "enabled": enabled, "fresh": fresh})
 
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse a service that the host does not know."""
         if _show(site.host(self.host), self.name)["LoadState"] == "not-found":
-            raise Refused(f"{self.host} has no service {self.name}", hint=f"systemctl list-units on {self.host} shows its services")
+            raise Refused(
+                f"{self.host} has no service {self.name}", hint=f"systemctl list-units on {self.host} shows its services"
+            )
 
     def explain(self, names: Sequence[str]) -> str:
         """That a service which does not run its newest configuration is restarted."""
@@ -104,20 +106,26 @@ class Service(Resource):
         return max((stat.mtime for path in self._paths() if (stat := host.stat(path))), default=0.0)
 
 
-def started(shown: dict[str, str]) -> float:
-    """When a service became active, in seconds since the epoch; 0 when it never did."""
-    stamp = shown["ActiveEnterTimestamp"]
-    if stamp.startswith("@"):
-        return float(stamp[1:])
+def started(stamp: str) -> float:
+    """When a service became active, in seconds since the epoch, from systemd's stamp; 0 when it never did.
+
+    A stamp without a fraction stands for the end of its second: what was written in the second of the start counts as read.
+    """
     if not stamp or stamp == "n/a":
         return 0.0
-    return datetime.strptime(stamp, "%a %Y-%m-%d %H:%M:%S %Z").timestamp()
+    day, clock = stamp.split()[1:3]
+    exact = "." in clock
+    moment = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S.%f" if exact else "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
+    return moment.timestamp() + (0.0 if exact else 1.0)
 
 
 def _show(host: Host, name: str) -> dict[str, str]:
-    asked = [f"--property={item}" for item in PROPERTIES]
-    answer = host.run(["systemctl", "show", name, "--timestamp=unix", *asked]).out
-    pairs = dict(line.split("=", 1) for line in answer.splitlines() if "=" in line)
+    """The service's properties; times in UTC, to the microsecond where this systemd tells it."""
+    asked = ["systemctl", "show", name, *(f"--property={item}" for item in PROPERTIES)]
+    answer = host.run([*asked, "--timestamp=us+utc"], check=False)
+    if answer.code:
+        answer = host.run(["env", "TZ=UTC", *asked])
+    pairs = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
     return {item: pairs.get(item, "") for item in PROPERTIES}
 
 
