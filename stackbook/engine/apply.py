@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -10,8 +11,8 @@ from typing import Any, Literal
 from stackbook.cloud import api_errors
 from stackbook.engine.lock import changing
 from stackbook.engine.planning import Planned
-from stackbook.errors import PlanNotApproved, PreflightFailed, StackbookError, Unsafe
-from stackbook.journal import Event, Run, open_run
+from stackbook.errors import BadInput, PlanNotApproved, PreflightFailed, StackbookError, Unsafe
+from stackbook.journal import RUN_VARIABLE, Event, Run, open_run
 from stackbook.plans import Change, Plan, Values, revive
 from stackbook.site import Site
 
@@ -51,7 +52,7 @@ def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool
     Raises PlanNotApproved, PreflightFailed, Unsafe, Busy; or the error of the change that failed, with the changes
     before it made and journalled.
     """
-    run = site.run
+    run = opened(site).run
     try:
         if not len(planned) and not len(planned.again()):
             run.write("unchanged", digest=planned.digest)
@@ -78,8 +79,7 @@ def gate(planned: Planned, run: Run, approve: str, allow_delete: bool) -> None:
         return
     why = planned.plan.unsafe() or "; ".join(f"{c.action} of {c.address} can't be undone" for c in planned.plan.irreversible)
     if why and not allow_delete:
-        hint = f"read the plan above, then add --allow-delete: {command(run, planned.digest)} --allow-delete"
-        raise Unsafe(f"plan {planned.digest} {why}", hint=hint)
+        raise Unsafe(f"plan {planned.digest} {why}", hint=f"read the plan above, then {_consent(run, planned.digest)}")
 
 
 def approved(plan: Plan, run: Run, approve: str) -> bool:
@@ -93,13 +93,37 @@ def approved(plan: Plan, run: Run, approve: str) -> bool:
 def not_approved(plan: Plan, run: Run, approve: str) -> PlanNotApproved:
     """The refusal, with the command that would approve."""
     given = f" (approve={approve!r})" if approve else ""
-    hint = f"read the plan above, then  {command(run, plan.digest)}"
+    hint = f"read the plan above, then {_approval(run, plan.digest)}"
     return PlanNotApproved(f"plan {plan.digest} is not approved{given}", hint=hint)
 
 
 def command(run: Run, digest: str) -> str:
     """The command line that approves `digest`."""
     return f"stackbook run {run.runbook} … --approve {digest}"
+
+
+def opened(site: Site | str) -> Site:
+    """The site; BadInput for its name, which is what stands there once the parameters cell was run again by itself."""
+    if isinstance(site, str):
+        raise BadInput(
+            f"site is the name {site!r}, not an open site: the parameters cell was run after the cell that connects",
+            hint="run all cells below the parameters again, from connect(…) down to this one",
+        )
+    return site
+
+
+def _approval(run: Run, digest: str) -> str:
+    """How to approve where this notebook is being run: by the command, or cell by cell."""
+    if RUN_VARIABLE in os.environ:
+        return command(run, digest)
+    return f'set  approve = "{digest}"  in the parameters cell and run it and the cells below again'
+
+
+def _consent(run: Run, digest: str) -> str:
+    """How to agree to deletions there."""
+    if RUN_VARIABLE in os.environ:
+        return f"add --allow-delete: {command(run, digest)} --allow-delete"
+    return "pass allow_delete=True to apply"
 
 
 def _make(planned: Planned, site: Site, approve: str) -> Outcome:

@@ -25,6 +25,7 @@ STATUSES = {
     "running": ("Running", "wait"),
 }
 """Status to the words of its badge and the tone of the card's edge."""
+BY_HAND = "Run cell by cell: prose and outputs are in the notebook; the plan and its proofs below are from the run’s journal."
 
 
 @dataclass(frozen=True)
@@ -102,11 +103,18 @@ def said(record: Record) -> str:
 def next_step(record: Record, parameters: Sequence[Parameter]) -> tuple[str, str]:
     """What to do next and the exact command; empty when there is nothing to do."""
     run, status = str(record.get("run") or ""), record.get("status")
+    if status == "planned" and record.get("digest") and by_hand(record):
+        return "To apply it, set in the notebook’s parameters cell and run its cells again", f'approve = "{record["digest"]}"'
     if status == "planned" and record.get("digest"):
         return "To apply it", command(record, parameters, approve=str(record["digest"]))
     if status in ("failed", "interrupted") and _made(record):
         return "To go on where it stopped", f"stackbook resume {shlex.quote(run)}"
     return "", ""
+
+
+def by_hand(record: Record) -> bool:
+    """Whether the notebook was run cell by cell (JupyterLab, papermill, nbval): its parameters are then in no record."""
+    return "parameters" in record and record["parameters"] is None and not record.get("notebook")
 
 
 def undo(record: Record) -> tuple[str, str]:

@@ -51,8 +51,8 @@ def write(folder: Path) -> Path:
         "findings": _findings(record),
         "parameters": asked,
         "cells": shown_cells,
-        "missing": missing,
-        "recorded": _recorded(record) if missing else "",
+        "missing": facts.BY_HAND if missing and facts.by_hand(record) else missing,
+        "recorded": _recorded(record) if missing else [],
         "states": facts.states(record),
         "contents": _contents(shown_cells),
         "skipped": _skipped(shown_cells),
@@ -143,12 +143,13 @@ def _error(record: Mapping[str, Any]) -> str:
     return f'<div class="sb">{told}</div>'
 
 
-def _recorded(record: Mapping[str, Any]) -> str:
-    """Plan and proofs from the record, for a run whose notebook can't be shown."""
+def _recorded(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """Plan and proofs from the record, for a run whose notebook can't be shown: anchor, title and HTML of each."""
     changes = "".join(map(change_html, facts.recorded_changes(record)))
     claims = {"stops": "nothing in the way", "verified": "nothing left to do", "untouched": "nothing else changed"}
     proofs = "".join(proof(claim, record[key]) for key, claim in claims.items() if isinstance(record.get(key), list))
-    return f'<div class="sb">{changes}{proofs}</div>' if changes or proofs else ""
+    parts = [("recorded-plan", "Plan", changes), ("recorded-proofs", "Proofs", proofs)]
+    return [(anchor, title, f'<div class="sb">{html}</div>') for anchor, title, html in parts if html]
 
 
 def _findings(record: Mapping[str, Any]) -> str:
