@@ -51,6 +51,11 @@ def serve(home):
             assert "broken" not in (home.etc(ME) / "fake.conf").read_text(), "the configuration is broken"
             return lambda: None
         frame.unit(home, "compute1", "fake_b-agent", start)
+        def begin(etc):
+            (home.data() / "fake_b.read").write_text((etc / "lasting.conf").read_text())
+            return lambda: None
+        frame.write(home.etc(ME, "compute2") / "lasting.conf", "first")
+        frame.lasting_unit(home, "compute2", "fake_b-lasting", ["lasting.conf"], begin)
     frame.process_units(home, ME, {"controller1": [ME + "-api", ME + "-worker"]})
     if mode() == "deaf":
         frame.ready(home, ME)
@@ -77,21 +82,26 @@ class Fake(NamedTuple):
     said: list[str]
 
     def up(self, name: str = "default") -> control.Sandbox:
+        """Bring a sandbox of the fakes up."""
         return sandbox.up(name, self.said.append, self.recipe)
 
     def mode(self, project: str, mode: str) -> None:
+        """Tell `project` how to misbehave from its next start on."""
         (self.recipe.inside / "openstack_sandbox" / f"{project}.mode").write_text(mode)
 
     def pid(self, project: str) -> int:
+        """Its process id."""
         process = processes.running(self.home, project)
         assert process is not None, f"{project} does not run"
         return process.pid
 
     def shell(self, host: str, *words: str) -> subprocess.CompletedProcess[str]:
+        """Run a command of `host`."""
         command = self.home / "hosts" / host / "usr" / "bin" / words[0]
         return subprocess.run([command, *words[1:]], check=False, capture_output=True, text=True, timeout=30)
 
     def configuration(self, project: str) -> Path:
+        """Its file on the controller."""
         return self.home / "hosts" / "controller1" / "etc" / project / "fake.conf"
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from stackbook import sandbox
 from stackbook.sandbox.inside.openstack_sandbox import processes
 
 if TYPE_CHECKING:
@@ -152,6 +153,28 @@ def test_a_killed_service_is_failed(running: Fake) -> None:
     assert running.shell("compute1", "systemctl", "is-active", "fake_b-agent").stdout == "failed\n"
     assert running.shell("controller1", "systemctl", "restart", "fake_b-api").returncode == 0
     assert running.shell("compute1", "systemctl", "is-active", "fake_b-agent").stdout == "active\n"
+
+
+def test_a_lasting_unit_keeps_what_it_read(running: Fake) -> None:
+    """It reads its file when it is restarted itself and when its host is rebooted, not when its process is restarted."""
+    read = running.home / "data" / "fake_b.read"
+    configuration = running.home / "hosts/compute2/etc/fake_b/lasting.conf"
+
+    def started() -> str:
+        return _properties(running, "compute2", "fake_b-lasting", "--timestamp=us+utc")["ActiveEnterTimestamp"]
+
+    before = started()
+    configuration.write_text("second")
+    assert running.shell("controller1", "systemctl", "restart", "fake_b-api").returncode == 0
+    assert (read.read_text(), started()) == ("first", before)
+    assert running.shell("compute2", "systemctl", "restart", "fake_b-lasting").returncode == 0
+    assert read.read_text() == "second"
+    assert started() > before
+    configuration.write_text("third")
+    sandbox.down(progress=running.said.append)
+    assert running.shell("compute2", "systemctl", "is-active", "fake_b-lasting").stdout == "inactive\n"
+    running.up()
+    assert read.read_text() == "third"
 
 
 def test_lists(running: Fake) -> None:

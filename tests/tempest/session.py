@@ -68,7 +68,7 @@ class Session:
         stestr = [str(self._bin / "python"), "-m", "stestr.cli"]
         command = [*stestr, "run", "--concurrency", str(workers), "--exclude-list", str(EXCLUDED), pattern]
         log = self._folder / "run.log"
-        with log.open("w") as file, self._started(command) as process:
+        with log.open("w", buffering=1) as file, self._started(command) as process:
             try:
                 for line in process.stdout or ():
                     file.write(line)

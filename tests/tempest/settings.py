@@ -18,6 +18,7 @@ Cloud = Any
 
 EXTERNAL = "198.51.100.0/24"
 """Of the addresses for documentation: nothing answers there."""
+POOL = "10.96.0.0/16"
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,11 @@ class Ground:
 
 @contextmanager
 def ground(cloud: Cloud) -> Iterator[Ground]:
-    """Make under names of its own what the tests stand on; gone at the end."""
+    """Make under names of its own what the tests stand on; gone at the end.
+
+    The external network and the pool of addresses become the default ones where there are none: neutron takes them
+    when nova asks for a network to be made.
+    """
     mark = f"tempest-ground-{uuid.uuid4().hex[:8]}"
     with ExitStack() as clearing:
         images = _images(cloud, mark, clearing)
@@ -64,7 +69,11 @@ def _flavors(cloud: Cloud, mark: str, clearing: ExitStack) -> tuple[str, str]:
 
 
 def _network(cloud: Cloud, mark: str, clearing: ExitStack) -> str:
-    network = cloud.network.create_network(name=mark, is_router_external=True)
+    pools, networks = cloud.network.subnet_pools(is_default=True), cloud.network.networks(is_router_external=True)
+    first, alone = not any(pools), not any(one.is_default for one in networks)
+    pool = {"prefixes": [POOL], "default_prefix_length": 26, "is_shared": first, "is_default": first}
+    clearing.callback(cloud.network.delete_subnet_pool, cloud.network.create_subnet_pool(name=mark, **pool).id)
+    network = cloud.network.create_network(name=mark, is_router_external=True, is_default=alone)
     clearing.callback(cloud.network.delete_network, network.id)
     cloud.network.create_subnet(name=mark, network_id=network.id, ip_version=4, cidr=EXTERNAL, is_dhcp_enabled=False)
     return str(network.id)
@@ -74,7 +83,7 @@ def write(path: Path, name: str, found: Ground) -> None:
     """Write the ``tempest.conf`` for the sandbox `name` (private: it holds the administrator's password)."""
     text = io.StringIO()
     parser = configparser.RawConfigParser()
-    parser.read_dict(_sections(access.environment(name), found, path.parent))
+    parser.read_dict(_sections(access.environment(name), found, path.parent.parent))
     parser.write(text)
     path.touch(mode=0o600)
     path.write_text(text.getvalue())
@@ -101,12 +110,7 @@ def _sections(login: dict[str, str], found: Ground, folder: Path) -> Mapping[str
             "port_security": True,
             "api_extensions": ",".join(found.extensions),
         },
-        "volume": {
-            "storage_protocol": "local",
-            "vendor_name": "Open Source",
-            "min_microversion": "3.0",
-            "max_microversion": "latest",
-        },
+        "volume": {"catalog_type": "volumev3", "min_microversion": "3.0", "max_microversion": "latest"},
         "volume-feature-enabled": {"backup": False, "extend_attached_volume": True},
         "compute": {
             "image_ref": found.images[0],

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 
 SERVICES = ("identity", "image", "network", "volume", "compute")
 
-_LINE = re.compile(r"^\{\d+\} (?P<name>.+?) \[(?P<seconds>[\d.]+)s\] \.\.\. (?P<outcome>ok|FAILED|SKIPPED)(?:: (?P<reason>.*))?$")
+_LINE = re.compile(
+    r"^\{\d+\} (?P<name>.+?)(?: \[(?P<seconds>[\d.]+)s\])? \.\.\. (?P<outcome>ok|FAILED|SKIPPED)(?:: (?P<reason>.*))?$"
+)
 _PLACE = re.compile(r"\btempest\.(?:api|scenario)\.(\w+)")
 
 
@@ -72,4 +74,4 @@ class Counts:
 def parse(line: str) -> Result | None:
     """The result that a line of stestr's output tells, if any."""
     found = _LINE.match(line.rstrip())
-    return Result(found["name"], found["outcome"], float(found["seconds"]), found["reason"] or "") if found else None
+    return Result(found["name"], found["outcome"], float(found["seconds"] or 0), found["reason"] or "") if found else None
