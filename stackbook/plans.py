@@ -193,7 +193,7 @@ class Change:
     def swapped(self, memo: Values) -> Change:
         """The pair that undoes this one, given the memo that applying it left."""
         kind = Resource.kinds[self.resource["kind"]]
-        common = {"address": self.address, "id": memo.get("id", self.id), "memo": memo, "reason": f"undo {self.action}"}
+        common: Values = {"address": self.address, "id": memo.get("id", self.id), "memo": memo, "reason": f"undo {self.action}"}
         if kind.follows:
             return replace(self, reason="follows what is undone", memo=memo)
         if self.action in ("create", "replace"):

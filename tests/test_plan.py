@@ -62,7 +62,7 @@ def planned(desired: list[Resource | Absent], world: World) -> Plan:
 
 worlds = st.dictionaries(st.sampled_from("abcd"), values, max_size=4)
 boxes = st.dictionaries(st.sampled_from("abcd"), st.none() | values, max_size=4).map(
-    lambda named: [Absent(FakeBox(name=n)) if v is None else FakeBox(name=n, **v) for n, v in named.items()]
+    lambda named: [Absent(FakeBox(name=n)) if v is None else FakeBox(name=n, **v) for n, v in named.items()]  # type: ignore[arg-type]
 )
 
 

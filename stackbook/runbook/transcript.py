@@ -103,13 +103,13 @@ def node(notebook: dict[str, Any], parameters: str) -> Any:
     """`notebook` as papermill works on it, with a cell of `parameters` after its parameters cell; the original stays."""
     from nbformat import from_dict, v4
 
-    made: Any = from_dict(copy.deepcopy(notebook))  # type: ignore[no-untyped-call]
+    made: Any = from_dict(copy.deepcopy(notebook))
     made.cells = [cell for cell in made.cells if INJECTED not in cell.metadata.get("tags", [])]
     for cell in made.cells:
         cell.source = cell.source if isinstance(cell.source, str) else "".join(cell.source)
     if parameters:
         tagged = (number for number, cell in enumerate(made.cells, 1) if "parameters" in cell.metadata.get("tags", []))
-        added: Any = v4.new_code_cell(parameters, metadata={"tags": [INJECTED]})  # type: ignore[no-untyped-call]
+        added: Any = v4.new_code_cell(parameters, metadata={"tags": [INJECTED]})
         if (made.nbformat, made.nbformat_minor) < IDS_SINCE:
             del added["id"]
         made.cells.insert(next(tagged, 0), added)
