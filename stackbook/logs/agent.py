@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from stackbook.logs.attach import NEIGHBOURS, Attacher, Record, Text, suspicion
+from stackbook.logs.attach import Attacher, Record, Text
 from stackbook.logs.choice import Choice
 from stackbook.logs.compressed import Chunk, chunks
 from stackbook.logs.engines import engines
@@ -209,7 +209,7 @@ class Agent:
         moment, ambiguous = self.times.epoch(head.stamp, file.modified, file.newest) if head and head.stamp else (None, False)
         if (moment is not None and not self._within(moment, ambiguous=ambiguous)) or not self.choice.keeps(record):
             return False
-        doubt = suspicion(record, *attacher.neighbours(record, NEIGHBOURS), self.times)
+        doubt = attacher.doubt(record, self.times)
         lines = [_text(line.text) for line in (record.first, *record.others)]
         file.newest = moment if doubt != "forged" and moment is not None else file.newest
         where = {"f": file.path, "s": file.service, "o": record.first.start, "h": record.hits}

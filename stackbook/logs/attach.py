@@ -190,6 +190,10 @@ class Attacher:
         while record.others and not record.others[-1].text:
             record.others.pop()
 
+    def doubt(self, record: Record, times: Times) -> str:
+        """Whether `record` is ``forged`` or ``out-of-order``; empty when it is neither."""
+        return suspicion(record, *self.neighbours(record, NEIGHBOURS), times, self.text)
+
     def neighbours(self, record: Record, count: int) -> tuple[list[Line], list[Line]]:
         """Up to `count` first lines of records before and after `record`."""
         before: list[Line] = []
@@ -213,32 +217,48 @@ class Attacher:
         return before, after
 
 
-def suspicion(record: Record, before: list[Line], after: list[Line], times: Times) -> str:
+def suspicion(record: Record, before: list[Line], after: list[Line], times: Times, text: Text) -> str:
     """Whether the record is ``forged`` or ``out-of-order``, judged by its neighbours; empty when it is neither.
 
     oslo.log does not escape newlines, so a message may contain what looks like another record. Such a line has a process
     that nothing else around it has, or a time to which the lines after it do not go on.
     """
-    own = _moment(record.first, times)
-    if own is None:
+    own = _moments([record.first], times)
+    if not own:
         return ""
-    earlier = [moment for moment in (_moment(line, times) for line in before) if moment is not None]
-    later = [moment for moment in (_moment(line, times) for line in after) if moment is not None]
+    earlier, later = _moments(before, times), _moments(after, times)
+    if any(ambiguous for _, ambiguous in (*own, *earlier, *later)):
+        return ""  # an hour that a clock change repeats
+    return _by_times(own[0][0], [moment for moment, _ in earlier], [moment for moment, _ in later]) or (
+        "forged" if _alone(record, before, after, text) else ""
+    )
+
+
+def _by_times(own: float, earlier: list[float], later: list[float]) -> str:
     goes_on = earlier and later and min(later) >= max(earlier) - BACKWARD
     if goes_on and (own < max(earlier) - BACKWARD or own > min(later) + BACKWARD):
         return "forged"
+    return "out-of-order" if earlier and own < sorted(earlier)[len(earlier) // 2] - 0.5 else ""
+
+
+def _alone(record: Record, before: list[Line], after: list[Line], text: Text) -> bool:
+    """Whether one process wrote all around the record, and another one the record and nothing else near."""
     pids = {line.head.pid for line in (*before, *after) if line.head}
     pid = record.first.head.pid if record.first.head else None
-    alone = pid is not None and pid not in pids and None not in pids
-    if alone and len(before) >= _ENOUGH and len(after) >= _ENOUGH and len(pids) == 1:
-        return "forged"
-    if earlier and own < earlier[0] - 0.5:
-        return "out-of-order"
-    return ""
+    if pid is None or pid in pids or None in pids or len(pids) != 1 or min(len(before), len(after)) < _ENOUGH:
+        return False
+    return not _elsewhere(b" %d " % pid, record, text)
+
+
+def _elsewhere(word: bytes, record: Record, text: Text) -> bool:
+    """Whether `word` stands near the record, but not in it."""
+    last = record.others[-1] if record.others else record.first
+    around = text.read(record.first.start - REACH, record.first.start) + text.read(last.stop, last.stop + REACH)
+    return word in around
 
 
 _ENOUGH = 2
 
 
-def _moment(line: Line, times: Times) -> float | None:
-    return times.epoch(line.head.stamp)[0] if line.head and line.head.stamp else None
+def _moments(lines: list[Line], times: Times) -> list[tuple[float, bool]]:
+    return [times.epoch(line.head.stamp) for line in lines if line.head and line.head.stamp]

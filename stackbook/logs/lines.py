@@ -114,11 +114,22 @@ def head_of(line: bytes) -> Head | None:
         return _oslo(found)
     if not line or line[:1] in b" \t":
         return None
-    for reader in (_json, _wrapped, _other):
+    contained = KUBERNETES.match(line)
+    if contained:
+        return _inner(line, contained.end())
+    for reader in (_json, _loghub, _syslog, _apache, _other):
         head = reader(line)
         if head is not None:
             return head
     return None
+
+
+def _inner(line: bytes, start: int) -> Head | None:
+    """The head of what follows a prefix."""
+    head = head_of(line[start:])
+    if head is not None:
+        head.body += start
+    return head
 
 
 def _oslo(found: re.Match[bytes]) -> Head:
@@ -142,16 +153,9 @@ def _json(line: bytes) -> Head | None:
 _JSON_TIME = re.compile(rb'"(?:asctime|timestamp|@timestamp|time)": ?"' + _CLOCK)
 
 
-def _wrapped(line: bytes) -> Head | None:
-    """A line within another program's: Kubernetes, loghub, syslog, Apache."""
-    found = KUBERNETES.match(line) or LOGHUB.match(line)
-    if found:
-        inner = head_of(line[found.end() :])
-        if inner is not None:
-            inner.body += found.end()
-            return inner
-        return None
-    return _syslog(line) or _apache(line)
+def _loghub(line: bytes) -> Head | None:
+    found = LOGHUB.match(line)
+    return _inner(line, found.end()) if found else None
 
 
 def _syslog(line: bytes) -> Head | None:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
-from stackbook.logs.attach import NEIGHBOURS, Attacher, Record, Text, suspicion
+from stackbook.logs.attach import Attacher, Record, Text
 from stackbook.logs.event import Limits, LogEvent
 from stackbook.logs.find import service_of
 from stackbook.logs.lines import KUBERNETES, LINE_LIMIT, Head, Times, head_of, without_colours
@@ -61,7 +61,7 @@ def parse_text(
     for record in _records(content, attacher):
         head = record.first.head
         moment, ambiguous = times.epoch(head.stamp, newest, after) if head and head.stamp else (None, False)
-        doubt = suspicion(record, *attacher.neighbours(record, NEIGHBOURS), times)
+        doubt = attacher.doubt(record, times)
         after = moment if moment is not None and doubt != "forged" else after
         flags = tuple(record.flags(ambiguous=ambiguous, doubt=doubt))
         blank = blank_event(host, file, service or service_of(file), record.first.start, flags=flags)

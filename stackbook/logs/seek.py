@@ -30,7 +30,8 @@ def span(fd: int, size: int, since: float | None, until: float | None, times: Ti
     if size > 2 * GRAIN and since is not None:
         start = _line_after(fd, _boundary(fd, size, since - SLACK - _shift(since), times)[0], size)
     if size > 2 * GRAIN and until is not None:
-        stop = _line_after(fd, _boundary(fd, size, until + SLACK + _shift(until), times)[1], size)
+        later = _boundary(fd, size, until + SLACK + _shift(until), times)[1]
+        stop = _line_after(fd, min(size, later + _PROBE), size)  # most lines after it are later, but not each
     return start, max(start, stop)
 
 

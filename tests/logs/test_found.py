@@ -1,0 +1,115 @@
+"""What a search finds: every line that grep -aF finds, whatever the files hold and whichever program looks."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stackbook.logs import Limits, search
+from stackbook.logs.compressed import CHUNK
+from tests.logs.trees import LOG, REQUEST, SERVER, agent, hits, host, judged, put
+
+ENGINES = ("rg", "grep", "python")
+OTHERS = [f"{number:08x}-0000-4000-8000-000000000000" for number in range(30)]
+HEAD = b"2026-11-23 14:20:53.481 7 "
+PIECES = st.sampled_from(
+    [
+        *(
+            HEAD + b"INFO nova [None %s - -] [instance: %s] x\n" % (name.encode(), SERVER.encode())
+            for name in (REQUEST, OTHERS[0])
+        ),
+        *(HEAD + b"ERROR nova.compute %s\n" % text for text in (b"Traceback (most recent call last):", SERVER.encode(), b"")),
+        HEAD + b"INFO nova [-] another line\r\n",
+        HEAD + b"\x1b[01;31mERROR nova\x1b[00m [%s] \xff\xfe not UTF-8 \x80\n" % REQUEST.encode(),
+        HEAD + b'INFO nova [-] the name is "\n2020-01-01 00:00:00.000 666 ERROR nova [%s] forged\n' % REQUEST.encode(),
+        b"\0" * 5000,
+        SERVER.encode(),
+        REQUEST.encode() + b"\n",
+        b"  <uuid>%s</uuid>\n" % SERVER.encode(),
+        b"x" * 70_000 + SERVER.encode() + b"y" * 70_000,
+        b"\xff\xfe\n",
+        b"\n",
+    ]
+)
+CONTENT = st.lists(PIECES, max_size=30).map(b"".join)
+
+
+@settings(max_examples=40)
+@given(
+    plain=CONTENT,
+    rotated=CONTENT,
+    packed=CONTENT,
+    ids=st.sampled_from([[SERVER], [REQUEST], [REQUEST, SERVER], [SERVER, *OTHERS]]),
+)
+def test_each_engine_finds_what_grep_finds(plain: bytes, rotated: bytes, packed: bytes, ids: list[str]) -> None:
+    """ripgrep, GNU grep and Python give the lines that grep -aF gives, in plain, rotated and compressed files."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = Path(folder)
+        for content, path in ((plain, LOG), (rotated, LOG + ".1"), (packed, LOG + ".2.gz")):
+            put(root, content, path)
+        expected = judged(root, ids)
+        for engine in ENGINES:
+            answer = agent(root, ids, engine)
+            assert hits(answer) == expected, engine
+            assert not [line for line in answer if line["k"] == "skip"]
+
+
+def test_long_lines_and_holes_lose_nothing(tmp_path: Path) -> None:
+    """A line of 10 MB with the id at its end, and lines behind a hole of a gigabyte, are found without reading the hole."""
+    line = HEAD + b"INFO nova [%s] after the hole\n" % REQUEST.encode()
+    put(tmp_path, HEAD + b"INFO nova [-] " + b"z" * 10_000_000 + SERVER.encode() + b"\n" + line)
+    with put(tmp_path, line, "var/log/nova/nova-api.log").open("r+b") as stream:
+        stream.seek(1 << 30)
+        stream.write(line)
+    for engine in ENGINES:
+        answer = agent(tmp_path, [REQUEST, SERVER], engine)
+        found = [line for line in answer if line["k"] == "r"]
+        assert [(line["f"].rpartition("/")[2], line["o"] == 0) for line in found] == [
+            ("nova-api.log", True), ("nova-api.log", False), ("nova-compute.log", True), ("nova-compute.log", False)
+        ]  # fmt: skip
+        assert found[1]["m"] == [line.decode().rstrip()]
+        assert found[2]["x"] == ["cut"]
+        assert answer[-1]["bytes"] < 12_000_000
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_records_in_compressed_files_are_not_torn(tmp_path: Path, engine: str) -> None:
+    """A record that lies across the chunks of a compressed file is found once, with its traceback."""
+    filler = HEAD + b"INFO nova [-] nothing\n"
+    record = (
+        HEAD + b"ERROR nova [%s] failed\n" % REQUEST.encode() + (HEAD + b"ERROR nova a line of %s\n" % REQUEST.encode()) * 300
+    )
+    for place in (CHUNK - 9000, CHUNK - 262_144 - 3000):
+        before = filler * (place // len(filler))
+        put(tmp_path, before + record + filler * 20_000, LOG + ".1.gz")
+        found = [line for line in agent(tmp_path, [REQUEST], engine) if line["k"] == "r"]
+        assert [line["o"] for line in found] == [len(before)]
+        assert len(found[0]["m"]) == len(found[0]["h"]) == 301
+
+
+def test_what_is_left_out_is_a_row(tmp_path: Path) -> None:
+    """Caps of a file, of records and of the answer, a broken archive and an unreadable file each give a row that says so."""
+    line = HEAD + b"INFO nova [%s] x\n" % REQUEST.encode()
+    place = put(tmp_path, line * 500)
+    broken = put(tmp_path, line * 500, LOG + ".1.gz")
+    broken.write_bytes(broken.read_bytes()[:-20])
+    (place.parent / "nova-api.log").symlink_to("nova-api.log")
+    found = search([host(tmp_path)], [REQUEST], limits=Limits(events_per_file=100))
+    assert len(found.events) == 200
+    told = {row.what.rpartition("/")[2]: row.reason for row in found.skipped}
+    assert told["nova-compute.log"] == "only its first 100 records that match are shown"
+    assert "nova-api.log" in told
+    whole = search([host(tmp_path)], [REQUEST])
+    assert 900 < len(whole.events) < 1000
+    assert "can't be decompressed to its end" in {row.what: row.reason for row in whole.skipped}[f"/{LOG}.1.gz"]
+    few = search([host(tmp_path)], [REQUEST], limits=Limits(events=50))
+    assert len(few.events) == 50
+    assert few.skipped[-1].reason == "only the first 50 records that match are shown"
+    small = search([host(tmp_path)], [REQUEST], limits=Limits(answer_bytes=5000))
+    assert small.skipped[-1].reason.startswith("the answer reached its limit")
+    late = search([host(tmp_path)], [REQUEST], limits=Limits(seconds=0))
+    assert "time limit" in late.skipped[-1].reason
