@@ -37,7 +37,7 @@ def descriptor_of(part: Part) -> Descriptor:
 def _embedded(window: Window, part: Part) -> Descriptor:
     header = read_header(window, part.name)
     text = embedded_descriptor(window, header, part.name, MOST)
-    if not text:
+    if not text.strip(b"\0"):
         raise BundleRefused(f"{part.name}: it is a part of a split disk", hint="name the descriptor, the small .vmdk beside it")
     found = read_descriptor(text, part.name)
     if found.type not in MONOLITHIC or (found.type == "streamOptimized") != header.compressed:

@@ -143,6 +143,12 @@ class Sparse:
         """Close the file."""
         self.window.close()
 
+    def _last_whole(self, sector: int) -> None:
+        """Refuse a stream that ends within the grain that lies last."""
+        size = struct.unpack("<I", self.window.read(sector * SECTOR + 8, 4))[0]
+        if sector * SECTOR + 12 + size > self.window.size:
+            raise BundleRefused(f"{self.place}: it ends within a grain", hint=CUT_SHORT)
+
     def _grain(self, number: int) -> bytes:
         import numpy as np
 
@@ -209,7 +215,9 @@ class Sparse:
             ends[-1] = self.places[-1] + min(least, last)
         if int(ends.max()) * SECTOR > self.window.size:
             raise BundleRefused(f"{self.place}: it refers to bytes beyond its end", hint=CUT_SHORT)
-        if not self.header.compressed and int(np.diff(np.sort(self.places)).min(initial=least)) < least:
+        if self.header.compressed:
+            self._last_whole(int(self.places.max()))
+        elif int(np.diff(np.sort(self.places)).min(initial=least)) < least:
             raise BundleRefused(f"{self.place}: grains overlap", hint="it is damaged, or no disk at all")
 
 

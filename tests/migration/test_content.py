@@ -1,0 +1,167 @@
+"""The same disk in every format: read back equal, and sent so that qemu finds it sound and identical."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from stackbook.migration import BundleRefused, inspect
+from stackbook.migration.compare import different, union
+from stackbook.migration.passage import Passage, compare, glance_format, passage
+from stackbook.migration.qcow2_stream import CLUSTER, Qcow2Stream
+from stackbook.migration.window import Device, Plain, whole
+
+from . import bundles
+from .bundles import MIB
+
+SIZE = 70 * MIB + 512
+FORMATS = ("streamOptimized", "exported", "monolithicSparse", "monolithicFlat", "twoGbMaxExtentSparse", "twoGbMaxExtentFlat", "qcow2", "packed qcow2", "vhdx", "raw")
+
+
+@pytest.fixture(scope="module")
+def source(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A raw disk that is no multiple of anything but sectors."""
+    return bundles.raw(tmp_path_factory.mktemp("source") / "source.raw", SIZE, pieces=30)
+
+
+def made(source: str, folder: Path, format: str) -> str:
+    """The disk in a format."""
+    if format == "raw":
+        return source
+    if format == "exported":
+        return bundles.stream(source, folder / "d.vmdk")
+    if format == "packed qcow2":
+        subprocess.run(["qemu-img", "convert", "-q", "-c", "-f", "raw", "-O", "qcow2", source, str(folder / "d.qcow2")], check=True)
+        return str(folder / "d.qcow2")
+    if format in ("qcow2", "vhdx"):
+        return bundles.convert(source, folder / f"d.{format}", format)
+    return bundles.vmdk(source, folder / "d.vmdk", format)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_content_is_the_source(source: str, tmp_path: Path, format: str) -> None:
+    """Our reader finds every byte; a flipped one is told by its place."""
+    disk = inspect(made(source, tmp_path, format)).disks[0]
+    with Device(source) as device:
+        assert compare(disk, device) == ""
+    assert disk.size == SIZE or format == "vhdx"  # which grows to whole MiB
+    copy = tmp_path / "copy.raw"
+    copy.write_bytes(Path(source).read_bytes())
+    with copy.open("r+b") as stream:
+        stream.seek(SIZE - 700)
+        found = stream.read(1)
+        stream.seek(SIZE - 700)
+        stream.write(bytes([found[0] ^ 1]))
+    with Device(str(copy)) as device:
+        assert compare(disk, device) == f"byte {SIZE - 700} differs"
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_what_is_sent_is_the_disk(source: str, tmp_path: Path, format: str) -> None:
+    """The stream has the length it promised; qemu-img finds it sound and identical; no file was made on the way."""
+    disk = inspect(made(source, tmp_path, format)).disks[0]
+    before = set(tmp_path.iterdir())
+    sent = passage(disk)
+    promised, out = len(sent), b"".join(sent)
+    assert set(tmp_path.iterdir()) == before
+    assert len(out) == promised
+    assert sent.digests["sha512"] == hashlib.sha512(out).hexdigest()
+    target, format = tmp_path / "sent", glance_format(disk)
+    target.write_bytes(out)
+    subprocess.run(["qemu-img", "compare", "-q", "-f", format, "-F", "raw", str(target), source], check=True)
+    if format == "qcow2":
+        subprocess.run(["qemu-img", "check", "-q", "-f", "qcow2", str(target)], check=True)
+
+
+def test_passed_through_as_it_is(source: str, tmp_path: Path) -> None:
+    """Stream-optimized bytes go out unchanged: what is sent is the container, to the byte."""
+    path = made(source, tmp_path, "exported")
+    assert b"".join(passage(inspect(path).disks[0])) == Path(path).read_bytes()
+
+
+def test_zeros_are_not_sent(tmp_path: Path) -> None:
+    """A thick disk of zeros costs its tables only."""
+    path = tmp_path / "thick.raw"
+    path.write_bytes(bytes(32 * MIB))
+    assert len(passage(inspect(str(path)).disks[0])) <= 8 * CLUSTER
+
+
+def test_two_tebibytes_thin(tmp_path: Path) -> None:
+    """The tables of a 2 TiB disk with little in it are small, quick, and right at its very end."""
+    path = tmp_path / "thin.raw"
+    with path.open("wb") as stream:
+        for at in (0, 1 << 40, (2 << 40) - 512):
+            stream.seek(at)
+            stream.write(b"\x01" * 512)
+    stream = Qcow2Stream(Plain(whole(str(path)).open()))
+    out = tmp_path / "thin.qcow2"
+    out.write_bytes(b"".join(stream))
+    assert len(stream) == out.stat().st_size < 2 * MIB
+    subprocess.run(["qemu-img", "check", "-q", "-f", "qcow2", str(out)], check=True)
+    subprocess.run(["qemu-img", "compare", "-q", "-f", "qcow2", "-F", "raw", str(out), str(path)], check=True)
+
+
+@settings(max_examples=25)
+@given(data=st.data())
+def test_stream_of_any_map(data: st.DataObject, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Whatever holds data: the stream's length is as promised, and our own reader reads the same bytes back from it."""
+    folder = tmp_path_factory.mktemp("any")
+    size = data.draw(st.integers(1, 3000)) * 512
+    content = bytearray(size)
+    for at in data.draw(st.lists(st.integers(0, size - 1), max_size=6)):
+        content[at : at + 3000] = b"\x5a" * len(content[at : at + 3000])
+    (folder / "d.raw").write_bytes(content)
+    stream = Qcow2Stream(Plain(whole(str(folder / "d.raw")).open()), detect=data.draw(st.booleans()))
+    (folder / "d.qcow2").write_bytes(b"".join(stream))
+    assert (folder / "d.qcow2").stat().st_size == len(stream)
+    disk = inspect(str(folder / "d.qcow2")).disks[0].open()
+    assert disk.read(0, size) == bytes(content)
+    assert different(disk, Plain(whole(str(folder / "d.raw")).open())) == ""
+
+
+@given(size=st.integers(1, 5000), reads=st.lists(st.integers(1, 700), min_size=1, max_size=20))
+def test_passage_reads_like_a_file(size: int, reads: list[int]) -> None:
+    """Read in pieces of any size, a passage gives the same bytes, and a repeated one begins again."""
+    blocks = [bytes([n % 256]) * min(100, size - n * 100) for n in range(-(-size // 100))]
+
+    class Source:
+        def __len__(self) -> int:
+            return size
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            return iter(blocks)
+
+    one = Passage(Source())
+    got = b"".join([*(one.read(count) for count in reads), one.read()])
+    assert got == b"".join(blocks) == b"".join(Passage(Source()))
+    assert one.digests["sha512"] == hashlib.sha512(got).hexdigest()
+
+
+def test_wrong_manifest_stops_the_last_block(tmp_path: Path) -> None:
+    """With a manifest that does not fit, the upload never becomes whole: the last block is not given out."""
+    bundle = bundles.ova(tmp_path, "vm")
+    disk = inspect(bundle.path).disks[0]
+    with open(bundle.path, "r+b") as stream:
+        stream.seek(disk.parts[0].offset + 70_000)
+        stream.write(b"\xff\xfe\xfd")
+    disk = inspect(bundle.path).disks[0]
+    sent = passage(disk)
+    got = 0
+    with pytest.raises(BundleRefused, match="manifest"):
+        for block in sent:
+            got += len(block)
+    assert got < len(sent)
+
+
+@given(st.lists(st.tuples(st.integers(0, 100), st.integers(1, 20))), st.lists(st.tuples(st.integers(0, 100), st.integers(1, 20))))
+def test_union_covers_both(one: list[tuple[int, int]], two: list[tuple[int, int]]) -> None:
+    """The union of runs covers the bytes of either, once, in order."""
+    joined = list(union(one, two))
+    covered = [at for start, length in joined for at in range(start, start + length)]
+    assert covered == sorted(set(covered))
+    assert set(covered) == {at for start, length in [*one, *two] for at in range(start, start + length)}
