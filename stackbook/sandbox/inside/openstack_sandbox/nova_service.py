@@ -33,12 +33,14 @@ def patch() -> None:
         neutron_transport,
         nova_executors,
         nova_options,
+        nova_ping,
         nova_threads,
     )
 
     config_dirs.apply()
     lazy_imports.apply(*UNUSED)
     frame.patch_sqlite()
+    nova_ping.apply()
     neutron_transport.apply()
     nova_threads.apply()
     nova_options.apply()
