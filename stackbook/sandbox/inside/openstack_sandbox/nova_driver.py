@@ -76,7 +76,7 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
     # What the host has.
 
     def get_available_resource(self, nodename: str) -> dict[str, Any]:
-        resources = super().get_available_resource(nodename)
+        resources: dict[str, Any] = super().get_available_resource(nodename)
         if resources:
             resources["uuid"] = identity.read_local_node_uuid()
             resources["cpu_info"] = jsonutils.dumps(nova_devices.cpu(self.vcpus))
@@ -199,7 +199,8 @@ class SandboxDriver(fake.FakeDriver):  # type: ignore[misc]
     def detach_volume(self, context: Any, connection_info: Any, instance: Any, mountpoint: str,
                       encryption: Any = None) -> None:  # fmt: skip
         guest = self.instances.get(instance.uuid)
-        if guest is not None and guest.volumes.pop(mountpoint, None):
+        if guest is not None and mountpoint in guest.volumes:
+            del guest.volumes[mountpoint]
             self.instances.save(guest)
 
     def swap_volume(self, context: Any, old_connection_info: Any, new_connection_info: Any, instance: Any,

@@ -31,7 +31,7 @@ def apply() -> None:
             unit.values[key] = self._do_get(name, group, unit.namespace)[0]
         return unit.values[key]
 
-    cfg.ConfigOpts._get = get_for_unit
+    cfg.ConfigOpts._get = get_for_unit  # type: ignore[method-assign]
 
 
 def read(unit: Unit) -> None:
