@@ -81,6 +81,13 @@ def _gateway(info: Mapping[str, Any]) -> str:
     return ", ".join(entry["ip_address"] for entry in info["external_fixed_ips"]) or str(info["network_id"])
 
 
+def _mappings(agent: Mapping[str, Any]) -> str | None:
+    """An agent's bridge mappings; nothing for agents that have none to tell."""
+    if "bridge_mappings" not in agent:
+        return None
+    return ", ".join(f"{name}:{bridge}" for name, bridge in agent["bridge_mappings"].items()) or "none"
+
+
 READINGS: dict[str, Callable[[Any], Any]] = {
     "fixed_ips": lambda found: ", ".join(entry["ip_address"] for entry in found),
     "allocation_pools": lambda found: ", ".join(f"{entry['start']} – {entry['end']}" for entry in found),
@@ -89,6 +96,6 @@ READINGS: dict[str, Callable[[Any], Any]] = {
     "os-extended-volumes:volumes_attached": lambda found: ", ".join(entry["id"] for entry in found),
     "flavor": lambda found: found.get("original_name") or found["id"],
     "external_gateway_info": _gateway,
-    "configurations": lambda found: ", ".join(f"{name}:{bridge}" for name, bridge in found["bridge_mappings"].items()) or "none",
+    "configurations": _mappings,
 }
 """Columns whose values are structures, as one line."""

@@ -77,7 +77,7 @@ def _listed(conn: Connection, kinds: Sequence[str], found: dict[str, list[Row]],
     for kind in kinds:
         found[kind] = _tried(conn, kind)
         if say is not None:
-            say.tell(f"{len(found)} kinds")
+            say.tell(kind)
 
 
 def _tried(conn: Connection, kind: str) -> list[Row]:
