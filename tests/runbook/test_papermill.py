@@ -47,3 +47,11 @@ def test_papermill_with_our_engine(books: Path, monkeypatch: Any) -> None:
     cells = [cell for cell in json.loads(out.read_text())["cells"] if cell["cell_type"] == "code"]
     assert [cell["metadata"]["papermill"]["status"] for cell in cells] == ["completed"] * 5
     assert "42\n" in str(cells[3]["outputs"][0]["text"]) or "42" in str(cells[3]["outputs"])
+
+
+def test_engine_is_found_by_name() -> None:
+    """papermill finds the engine through its entry point, whichever of the two is imported first."""
+    show = "from papermill.engines import papermill_engines as engines; print(engines.get_engine('stackbook').__name__)"
+    for first in ("", "import stackbook.runbook.kernel; "):
+        done = subprocess.run([sys.executable, "-c", first + show], capture_output=True, text=True, check=False)
+        assert (done.stdout.strip(), done.stderr) == ("Engine", "")
