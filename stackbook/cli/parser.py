@@ -34,7 +34,7 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"stackbook {stackbook.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (_init, _doctor, _sandbox, _list, _show, _run, _runs, _resume, _undo, _report, _publish, _inventory, _jupyter):
+    for add in (_init, _doctor, _sandbox, _list, _show, _run, _runs, _resume, _undo, _report, _publish, _inventory, _trace, _jupyter):
         add(commands)
     return top
 
@@ -122,8 +122,10 @@ def _sandbox(commands: Any) -> None:
             parents=[name],
             allow_abbrev=False,
         )
-        command.set_defaults(call=f"stackbook.cli.sandboxes:{verb}")
-        if verb in ("up", "status", "env", "logs"):
+        command.set_defaults(call=f"stackbook.cli.{'breaking' if verb in FAULT_VERBS else 'sandboxes'}:{'break_' if verb == 'break' else verb}")
+        if verb in FAULT_VERBS and verb != "faults":
+            command.add_argument("fault", metavar="FAULT", nargs="?" if verb == "heal" else None, help="its name, as sandbox faults lists it")
+        if verb in ("up", "status", "env", "logs", *FAULT_VERBS):
             _json(command)
         if verb == "env":
             command.add_argument("--clouds-yaml", action="store_true", help="print a clouds.yaml instead of export lines")
@@ -139,8 +141,14 @@ SANDBOX_VERBS = (
     ("status", "show how each of its services does", "stackbook sandbox status"),
     ("reset", "stop the sandbox and remove all that it holds", "stackbook sandbox reset"),
     ("env", "print what any OpenStack client needs to use it", 'eval "$(stackbook sandbox env)"; openstack server list'),
+    ("faults", "list what can be broken in it, and what is", "stackbook sandbox faults"),
+    ("break", "break something in it, to see how that shows and what finds it", "stackbook sandbox break mapping-missing"),
+    ("heal", "undo what was broken, one fault or all", "stackbook sandbox heal"),
     ("logs", "list its log files, or show their last lines", "stackbook sandbox logs --host compute1 --project nova --lines 20"),
 )
+
+
+FAULT_VERBS = ("faults", "break", "heal")
 
 
 def _list(commands: Any) -> None:
@@ -249,6 +257,22 @@ def _inventory(commands: Any) -> None:
     )
     made.add_argument("--site", metavar="NAME", default="sandbox", help="a site of stackbook.toml, or a cloud of clouds.yaml")
     made.add_argument("--csv", metavar="FILE", help="write all rows into this CSV file")
+    _json(made)
+
+
+def _trace(commands: Any) -> None:
+    made = _command(
+        commands,
+        "trace",
+        "tracing:trace",
+        "say what happened to something, in order, across all services and hosts, why, and what to do",
+        "stackbook trace web\nstackbook trace 0b7c8e52-53f4-4b5f-9a3f-3a1f6f1f5f5e --since 2h\nstackbook trace last",
+    )
+    made.add_argument("ids", metavar="ID", nargs="+", help="a UUID, a name, a request id, a run, or last")
+    made.add_argument("--site", metavar="NAME", default="sandbox", help="a site of stackbook.toml, or a cloud of clouds.yaml")
+    made.add_argument("--since", metavar="TIME", help="logs from then on: 2h, 30m, 3d, or 2026-11-23T14:05 (UTC)")
+    made.add_argument("--until", metavar="TIME", help="logs up to then")
+    made.add_argument("--logs-only", action="store_true", help="ask no API: read the logs only")
     _json(made)
 
 

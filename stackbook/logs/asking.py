@@ -16,8 +16,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 VERSIONS = {"compute": "2.96"}
 """The newest microversion whose answers are understood."""
-ABSENT = (400, 404)
-"""Answers to a question about something that is not there, or can't be by its id."""
+ABSENT = 404
 
 
 class Answers:
@@ -99,7 +98,7 @@ class Answers:
         try:
             proxy = getattr(self._site.conn, service)
             answer = proxy.get(path, microversion=self._version(proxy, service))
-            if answer.status_code in ABSENT:
+            if answer.status_code == ABSENT:
                 return None
             if answer.status_code >= 300:
                 self._complain(service, path, answer)

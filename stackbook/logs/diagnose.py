@@ -35,9 +35,14 @@ Progress = Callable[[str], None]
 class Cause:
     """A cause, how sure it is, and what mends it."""
 
-    path: Path
-    """From the symptom to the cause."""
+    paths: tuple[Path, ...]
+    """Each from a symptom to a case of the cause: one for each host, pool or port that it concerns."""
     confidence: float
+
+    @property
+    def path(self) -> Path:
+        """The first of them."""
+        return self.paths[0]
 
     @property
     def hit(self) -> Hit:
@@ -51,8 +56,12 @@ class Cause:
 
     @cached_property
     def values(self) -> dict[str, str]:
-        """What the evidence names, the cause's own last."""
-        return {name: value for hit in self.path for name, value in hit.evidence.values.items()}
+        """What the evidence names, the cause's own last; what its cases differ in, one after the other."""
+        found = {name: value for hit in self.path for name, value in hit.evidence.values.items()}
+        for name in self.hit.evidence.values:
+            listed = dict.fromkeys(path[-1].evidence.values.get(name, "") for path in self.paths)
+            found[name] = ", ".join(sorted(filter(None, listed)))
+        return found
 
     @property
     def summary(self) -> str:
@@ -70,13 +79,18 @@ class Cause:
         runbook = self.hit.signature.runbook
         return runbook.filled(self.values) if runbook else None
 
+    @property
+    def evidence(self) -> list[Hit]:
+        """All that it rests on, the cause first."""
+        return list({hit.key: hit for path in self.paths for hit in reversed(path)}.values())
+
     def record(self) -> dict[str, Any]:
         """As JSON."""
         return {
             "signature": self.signature,
             "summary": self.summary,
             "confidence": self.confidence,
-            "evidence": [hit.evidence.record() for hit in reversed(self.path)],
+            "evidence": [hit.evidence.record() for hit in self.evidence],
             "remedy": self.remedy,
             "runbook": self.runbook,
         }
@@ -98,7 +112,7 @@ class Diagnosis:
     @property
     def chain(self) -> list[Hit]:
         """From the symptom to every cause, each step once."""
-        steps = {hit.key: hit for cause in self.causes for hit in cause.path}
+        steps = {hit.key: hit for cause in self.causes for path in cause.paths for hit in path}
         if not steps and self.symptom:
             return [self.symptom]
         return list(steps.values())
@@ -228,7 +242,7 @@ class _Trace:
         ends = {path[-1].key: path for path in sorted(ways, key=lambda path: -len(path)) if path[-1].signature.kind == "cause"}
         if not ends and not self.subject.wrong:
             ends = {hit.key: (hit,) for hit in hits if hit.signature.alone}
-        causes = sorted((Cause(path, confidence(path)) for path in ends.values()), key=lambda cause: -cause.confidence)
+        causes = joined(ends.values())
         known = {id(hit.evidence.event) for hit in hits if hit.evidence.event}
         unknown = unexplained(events, known, self.known)
         if not causes and (begun or self.subject.wrong):
@@ -238,7 +252,7 @@ class _Trace:
 
     def _numbered(self, diagnosis: Diagnosis) -> Diagnosis:
         """With line numbers where somebody will look."""
-        shown = [hit.evidence for cause in diagnosis.causes for hit in cause.path] + diagnosis.unknown
+        shown = [hit.evidence for cause in diagnosis.causes for path in cause.paths for hit in path] + diagnosis.unknown
         if diagnosis.symptom:
             shown.append(diagnosis.symptom.evidence)
         events = {id(one.event): one.event for one in shown if one.event}
@@ -248,7 +262,8 @@ class _Trace:
             return evidence.with_line(lines.get(_at(evidence.event))) if evidence.event else evidence
 
         causes = [
-            Cause(tuple(Hit(hit.signature, numbered(hit.evidence)) for hit in cause.path), cause.confidence) for cause in diagnosis.causes
+            Cause(tuple(tuple(Hit(hit.signature, numbered(hit.evidence)) for hit in path) for path in cause.paths), cause.confidence)
+            for cause in diagnosis.causes
         ]
         symptom = diagnosis.symptom and Hit(diagnosis.symptom.signature, numbered(diagnosis.symptom.evidence))
         return replace(diagnosis, causes=causes, symptom=symptom, unknown=[numbered(one) for one in diagnosis.unknown])
@@ -329,6 +344,15 @@ def unexplained(events: Iterable[LogEvent], known: set[int], signatures: Signatu
         if serious(event) and id(event) not in known and not signatures.quiet.search(text):
             found[f"{event.logger} {UUID.sub('', text)[:200]}"] = from_event(event, linked=True, values={})
     return list(reversed(found.values()))
+
+
+def joined(ends: Iterable[Path]) -> list[Cause]:
+    """The ways to one signature as one cause; the surest first."""
+    alike: dict[str, list[Path]] = {}
+    for path in ends:
+        alike.setdefault(path[-1].signature.id, []).append(path)
+    made = [Cause(tuple(sorted(ways, key=lambda way: way[-1].concerned)), max(map(confidence, ways))) for ways in alike.values()]
+    return sorted(made, key=lambda cause: -cause.confidence)
 
 
 def confidence(path: Path) -> float:

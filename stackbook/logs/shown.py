@@ -95,6 +95,8 @@ def _causes(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
         head = f"Cause {number}: " if len(diagnosis.causes) > 1 else "Cause: "
         yield paint("bad", head) + paint("strong", one_line(cause.summary)) + f"  ({cause.signature}, {cause.confidence:.0%} sure)"
         yield from (_step(depth, hit, paint, width) for depth, hit in enumerate(cause.path))
+        for path in cause.paths[1:]:
+            yield _step(len(path) - 1, path[-1], paint, width)
         yield f"  {paint('good', 'Remedy')}: {one_line(cause.remedy)}"
         if cause.runbook:
             yield f"  {paint('good', 'Try')}: {command(cause.runbook)}"

@@ -1,0 +1,41 @@
+"""Faults of passwords and addresses between services."""
+
+from __future__ import annotations
+
+from stackbook.sandbox.faults import Fault
+from stackbook.sandbox.faults_bench import COMPUTES, CONTROLLER, Bench
+
+NOVA = "/etc/nova/nova.conf"
+CLOSED = "http://127.0.0.1:9"
+"""Nothing listens on the port ``discard``."""
+
+
+def _neutron_password(bench: Bench) -> None:
+    for host in COMPUTES:
+        bench.set_option(host, NOVA, "neutron", "password", "no-longer-so")
+        bench.restart(host, "nova-compute")
+
+
+def _placement_password(bench: Bench) -> None:
+    bench.set_option(CONTROLLER, NOVA, "placement", "password", "no-longer-so")
+    bench.restart(CONTROLLER, "nova-scheduler")
+
+
+def _endpoint_wrong(bench: Bench) -> None:
+    service = bench.ask("identity", "GET", "/services?type=image")["services"][0]["id"]
+    for endpoint in bench.ask("identity", "GET", f"/endpoints?service_id={service}")["endpoints"]:
+        body = {"endpoint": {"url": CLOSED}}
+        bench.set_answer("identity", f"/endpoints/{endpoint['id']}", body, {"endpoint": {"url": endpoint["url"]}}, "PATCH")
+
+
+def _glance_down(bench: Bench) -> None:
+    bench.stop(CONTROLLER, "glance-api")
+
+
+SERVER = "openstack server create --image sandbox-linux --flavor m1.tiny --network NET web"
+FAULTS = (
+    Fault("neutron-password", "nova-compute has a wrong password for neutron", SERVER, "keystone-auth", _neutron_password),
+    Fault("placement-password", "nova-scheduler has a wrong password for placement", SERVER, "keystone-auth", _placement_password),
+    Fault("endpoint-wrong", "the catalogue sends image requests to a closed port", SERVER, "endpoint-unreachable", _endpoint_wrong),
+    Fault("glance-down", "glance-api is stopped", "openstack volume create --size 1 --image ID disk", "glance-unreachable", _glance_down),
+)

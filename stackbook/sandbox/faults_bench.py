@@ -1,0 +1,206 @@
+"""What faults are made with: each change is written down before it is made, and taken back from what was written."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import sqlite3
+from collections.abc import Callable, Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from stackbook.cloud import credentials
+from stackbook.config import HostSettings, sandbox_site
+from stackbook.hosts import Host
+from stackbook.ini import IniText
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+Memo = dict[str, Any]
+"""One change: its kind, where, and what was there before."""
+CONTROLLER, COMPUTES = "controller1", ("compute1", "compute2")
+LONG_AGO = timedelta(minutes=5)
+"""How long a service that a fault stops has not reported: nobody waits until it counts as down."""
+
+
+@dataclass
+class Bench:
+    """A sandbox, and the record of what was changed in it."""
+
+    name: str
+    home: Path
+    memos: list[Memo]
+    save: Callable[[], None]
+    """Writes the memos to disk."""
+
+    @cached_property
+    def conn(self) -> Connection:
+        """The administrator's connection."""
+        import openstack
+
+        return openstack.connect(**credentials(sandbox_site("sandbox", self.name)))
+
+    @cached_property
+    def project(self) -> str:
+        """The id of the project ``admin``."""
+        return str(self.conn.current_project_id)
+
+    def host(self, name: str) -> Host:
+        """One of its hosts."""
+        return Host(HostSettings(name, root=str(self.home / "hosts" / name)))
+
+    def note(self, kind: str, **about: Any) -> None:
+        """Write down a change that is about to be made."""
+        self.memos.append({"kind": kind, **about})
+        self.save()
+
+    # Files and services
+
+    def replace(self, path: Path, content: bytes) -> None:
+        """Give a file another content; its mode and times come back with it."""
+        before = path.stat()
+        self.note(
+            "file",
+            path=str(path.relative_to(self.home)),
+            content=base64.b64encode(path.read_bytes()).decode(),
+            mode=before.st_mode & 0o7777,
+            times=[before.st_atime_ns, before.st_mtime_ns],
+        )
+        path.write_bytes(content)
+
+    def move(self, path: Path) -> None:
+        """Take a file or folder away."""
+        self.note("moved", path=str(path.relative_to(self.home)))
+        path.rename(path.with_name(f".{path.name}.away"))
+
+    def set_option(self, host: str, path: str, section: str, option: str, value: str | None) -> None:
+        """Set an option of a configuration file; None takes it out."""
+        place = self.home / "hosts" / host / path.lstrip("/")
+        text = IniText(place.read_bytes(), path)
+        self.replace(place, (text.with_values(section, option, []) if value is None else text.with_value(section, option, value)).content)
+
+    def stop(self, host: str, unit: str) -> None:
+        """Stop a service."""
+        self.note("unit", host=host, unit=unit)
+        self.host(host).run(["systemctl", "stop", unit])
+
+    def restart(self, host: str, unit: str) -> None:
+        """Restart a service, which reads its configuration; it is restarted again when all files are back."""
+        self.note("unit", host=host, unit=unit)
+        self.host(host).run(["systemctl", "restart", unit], check=False)
+
+    # Databases
+
+    def set_row(self, database: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any], *, lasting: bool = True) -> None:
+        """Change one row; what is not `lasting` the service writes anew by itself."""
+        with closing(self.database(database)) as base, base:
+            clause = " AND ".join(f'"{name}" = ?' for name in where)
+            listed = ", ".join(f'"{name}"' for name in values)
+            found = base.execute(f'SELECT {listed} FROM "{table}" WHERE {clause}', [*where.values()]).fetchone()  # noqa: S608 - our own names
+            if lasting and found:
+                before = dict(zip(values, found, strict=True))
+                self.note("row", database=database, table=table, where=dict(where), values=before)
+            _update(base, table, where, values)
+
+    def silence(self, database: str, table: str, where: Mapping[str, Any], *columns: str) -> None:
+        """Date a service's last report back, as if it had stopped some minutes ago."""
+        then = (datetime.now(UTC) - LONG_AGO).strftime("%Y-%m-%d %H:%M:%S.%f")
+        self.set_row(database, table, where, dict.fromkeys(columns, then), lasting=False)
+
+    def database(self, name: str) -> sqlite3.Connection:
+        """A database of the sandbox."""
+        return sqlite3.connect(self.home / "data" / f"{name}.sqlite", timeout=60)
+
+    # The cloud
+
+    def made(self, service: str, path: str) -> None:
+        """Write down that something made through an API is to be deleted."""
+        self.note("made", service=service, path=path)
+
+    def ask(self, service: str, method: str, path: str, body: Memo | None = None) -> Memo:
+        """One request; raises for what is refused."""
+        from openstack.exceptions import raise_from_response
+
+        version = "2.90" if service == "compute" else None
+        answer = getattr(self.conn, service).request(path, method, json=body, microversion=version)
+        raise_from_response(answer)
+        return dict(answer.json()) if answer.content else {}
+
+    def set_answer(self, service: str, path: str, body: Memo, before: Memo, method: str = "PUT") -> None:
+        """Change something by a request; `before` is the request that takes it back."""
+        self.note("request", service=service, path=path, method=method, body=before)
+        self.ask(service, method, path, body)
+
+    # Back
+
+    def undo(self) -> None:
+        """Take everything back, the last first; then services start with the files as they were."""
+        units = [memo for memo in self.memos if memo["kind"] == "unit"]
+        others = [memo for memo in self.memos if memo["kind"] != "unit"]
+        while others:
+            _BACK[others[-1]["kind"]](self, others.pop())
+            self.memos[:] = [*others, *units]
+            self.save()
+        for host, unit in dict.fromkeys((each["host"], each["unit"]) for each in self.memos):
+            self.host(host).run(["systemctl", "restart", unit], timeout=120)
+        self.memos.clear()
+        self.save()
+
+
+def _file_back(bench: Bench, memo: Memo) -> None:
+    path = bench.home / memo["path"]
+    path.write_bytes(base64.b64decode(memo["content"]))
+    path.chmod(memo["mode"])
+    os.utime(path, ns=tuple(memo["times"]))
+
+
+def _moved_back(bench: Bench, memo: Memo) -> None:
+    path = bench.home / memo["path"]
+    away = path.with_name(f".{path.name}.away")
+    if away.exists():
+        away.rename(path)
+
+
+def _row_back(bench: Bench, memo: Memo) -> None:
+    with closing(bench.database(memo["database"])) as base, base:
+        _update(base, memo["table"], memo["where"], memo["values"])
+
+
+def _made_back(bench: Bench, memo: Memo) -> None:
+    from openstack.exceptions import NotFoundException
+
+    with suppress(NotFoundException):
+        bench.ask(memo["service"], "DELETE", memo["path"])
+
+
+def _request_back(bench: Bench, memo: Memo) -> None:
+    bench.ask(memo["service"], memo["method"], memo["path"], memo["body"])
+
+
+_BACK: dict[str, Callable[[Bench, Memo], None]] = {
+    "file": _file_back,
+    "moved": _moved_back,
+    "row": _row_back,
+    "made": _made_back,
+    "request": _request_back,
+}
+
+
+def _update(base: sqlite3.Connection, table: str, where: Mapping[str, Any], values: Mapping[str, Any]) -> None:
+    listed = ", ".join(f'"{name}" = ?' for name in values)
+    clause = " AND ".join(f'"{name}" = ?' for name in where)
+    base.execute(f'UPDATE "{table}" SET {listed} WHERE {clause}', [*values.values(), *where.values()])  # noqa: S608 - our own names
+
+
+def read_record(path: Path) -> dict[str, list[Memo]]:
+    """What is broken: fault to its memos, in the order in which it was broken."""
+    try:
+        return dict(json.loads(path.read_text()))
+    except FileNotFoundError:
+        return {}
