@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Self
 
 from stackbook.errors import ProofFailed
+from stackbook.render.values import one_line, shown
 
 Row = Mapping[str, Any]
 
@@ -36,7 +37,7 @@ class Proof(list[dict[str, Any]]):
 
 
 def _line(row: Row) -> str:
-    return ", ".join(f"{name} {value}" for name, value in row.items())
+    return ", ".join(f"{name} {one_line(shown(value))}" for name, value in row.items())
 
 
 def _show(proof: Proof) -> None:

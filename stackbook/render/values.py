@@ -53,6 +53,8 @@ def clipped(text: str, longest: int = LONGEST) -> str:
 
 
 def _inner(value: Any) -> str:
+    if isinstance(value, Mapping) and value.keys() == {"before", "after"}:
+        return f"{_inner(value['before'])} → {_inner(value['after'])}"
     if isinstance(value, Mapping):
         return "{" + ", ".join(f"{one_line(str(name))}={_inner(item)}" for name, item in value.items()) + "}"
     if isinstance(value, (list, tuple, set, frozenset)):
