@@ -48,6 +48,18 @@ class Cycle:
                 assert set(actual.values) <= {field.name for field in fields(wanted)}
         return planned.plan
 
+    def remove(self, resource: Resource, runs: int) -> None:
+        """Remove a resource instead of undoing the last runs, which are about it."""
+        del self.sites[len(self.sites) - runs :]
+        site = self.new_site()
+        apply(plan([Absent(resource)], site), site, "yes", allow_delete=True)
+
+    def undo_last(self) -> None:
+        """Undo the last run only."""
+        self.sites, before = self.sites[-1:], self.sites[:-1]
+        self.undo()
+        self.sites = before
+
     def undo(self) -> None:
         """Undo every run, last one first; afterwards there is nothing left to undo."""
         while self.sites:
@@ -104,6 +116,8 @@ def disk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="session")
 def image(cloud: Connection, disk: Path) -> Iterator[Any]:
     """An image of that disk."""
+    for left in cloud.image.images(name="t-image"):  # by a test session that was killed
+        cloud.image.delete_image(left)
     made = cloud.image.create_image("t-image", filename=str(disk), disk_format="raw", container_format="bare", min_disk=1)
     yield made
     cloud.image.delete_image(made)
@@ -112,7 +126,8 @@ def image(cloud: Connection, disk: Path) -> Iterator[Any]:
 @pytest.fixture(scope="session")
 def flavor(cloud: Connection) -> Iterator[Any]:
     """A flavor without a disk of its own."""
-    made = cloud.compute.create_flavor(name="t-flavor", ram=128, vcpus=1, disk=0)
+    left = cloud.compute.find_flavor("t-flavor")
+    made = left or cloud.compute.create_flavor(name="t-flavor", ram=128, vcpus=1, disk=0)
     yield made
     cloud.compute.delete_flavor(made)
 

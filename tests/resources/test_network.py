@@ -48,12 +48,9 @@ def test_removing_and_bringing_back(cycle: Cycle, name: str, cloud: Connection, 
     cycle.apply(Network(name, description="web"))
     cycle.apply(Absent(Network(name)))
     assert not list(cloud.network.networks(name=name))
-    cycle.sites, kept = cycle.sites[-1:], cycle.sites[:-1]
-    cycle.undo()
+    cycle.undo_last()
     assert [found.description for found in cloud.network.networks(name=name)] == ["web"]
-    for found in cloud.network.networks(name=name):
-        cloud.network.delete_network(found)
-    del kept
+    cycle.remove(Network(name), 1)
 
 
 def test_a_vlan(cycle: Cycle, name: str, vlans: None, cloud: Connection, unchanged: None) -> None:

@@ -13,10 +13,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+import stackbook
+
 from stackbook import Absent, apply, plan
 from stackbook.errors import BadInput, CloudFailed, Refused
 from stackbook.resources import Network, Port, Quota, Server, Subnet, Volume
 from tests.resources.conftest import Cycle, NewSite
+
+PACKAGES = str(Path(stackbook.__file__).parents[1])
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -53,10 +57,15 @@ def test_a_server_from_a_volume(cycle: Cycle, place: str, cloud: Connection) -> 
     cycle.apply(server(place, metadata={"role": "web"}, availability_zone="nova"))
     cycle.apply(server(place, metadata={"role": "db", "tier": "2"}, description="x", delete_on_termination=True))
     cycle.apply(server(place))
+    cycle.undo_last()
+    cycle.undo_last()
     cycle.apply(Absent(server(place)))
     assert next(cloud.network.ports(name=place)).device_id == ""
     assert next(cloud.block_storage.volumes(name=place)).status == "available"
-    cycle.undo()
+    cycle.undo_last()
+    made = next(cloud.compute.servers(name=place))
+    assert (made.status, made.metadata) == ("ACTIVE", {"role": "web"})
+    cycle.remove(server(place), 1)
 
 
 def test_a_server_on_a_network(cycle: Cycle, place: str, image: Any) -> None:
@@ -124,7 +133,7 @@ from stackbook.resources import Server
 site = connect("sandbox", runbook="killed")
 apply(plan([Server({place!r}, flavor="t-flavor", volume={place!r}, ports=[{place!r}])], site), site, "yes")
 """
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=workspace, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": str(Path.cwd())})
+    process = subprocess.Popen([sys.executable, "-c", code], cwd=workspace, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": PACKAGES})
     until = time.monotonic() + 60
     while not list(cloud.compute.servers(name=place)) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
@@ -153,13 +162,12 @@ def test_metadata_that_someone_typed_a_password_into(cycle: Cycle, place: str, c
     cycle.apply(server(place))
     cloud.compute.set_server_metadata(next(cloud.compute.servers(name=place)), db_password="correct-horse-battery")
     cycle.apply(Absent(server(place)))
-    cycle.sites, before = cycle.sites[-1:], cycle.sites[:-1]
-    cycle.undo()
-    cycle.sites = before
+    cycle.undo_last()
     assert "db_password" not in next(cloud.compute.servers(name=place)).metadata
     assert not [path for path in tmp_path.rglob("*") if path.is_file() and b"correct-horse" in path.read_bytes()]
     with pytest.raises(BadInput, match="looks like a secret"):
         plan([server(place, metadata={"db_password": "x"})], cycle.new_site())
+    cycle.remove(server(place), 1)
 
 
 @pytest.mark.parametrize(
