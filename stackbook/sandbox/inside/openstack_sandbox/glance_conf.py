@@ -23,7 +23,7 @@ bind_port = {home.port("glance")}
 enabled_backends = file:file
 
 # Ways to bring in data besides a plain upload. The brackets belong to the value.
-enabled_import_methods = [glance-direct,web-download,copy-image]
+enabled_import_methods = [glance-direct,web-download]
 
 # Largest image that may be uploaded, in bytes (1 TiB).
 image_size_cap = 1099511627776
