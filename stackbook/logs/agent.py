@@ -50,7 +50,7 @@ class Agent:
         self.choice = Choice(request)
         self.deadline = time.monotonic() + self.limits["seconds"]
         self.times = Times()
-        self.engines = engines(request.get("engine", ""))
+        self.engines = engines(request.get("engine", ""), len(self.choice.strings))
         self.used: dict[str, None] = {}
         self.sent = self.records = self.bytes = self.searched = self.pruned = 0
 

@@ -46,10 +46,15 @@ class Engine:
         return RG_ONE_PASS if int(self.version.split(".")[0]) >= 14 else OLD_RG_ONE_PASS
 
 
-def engines(wanted: str = "") -> list[Engine]:
-    """The engines of this host, the best first; `wanted` (``rg``, ``grep`` or ``python``) leaves only that one."""
-    found = [_engine(name) for name in ((wanted,) if wanted else ("rg", "grep", "python"))]
-    return [engine for engine in found if engine is not None]
+def engines(wanted: str = "", strings: int = sys.maxsize) -> list[Engine]:
+    """The engines of this host for so many strings, the best first; `wanted` (``rg``, ``grep``, ``python``) leaves only that."""
+    found: list[Engine] = []
+    for name in (wanted,) if wanted else ("rg", "grep", "python"):
+        engine = _engine(name)
+        found += [engine] if engine else []
+        if engine and strings <= engine.limit * RG_PASSES:
+            break
+    return found
 
 
 def passes(available: Sequence[Engine], strings: Sequence[str]) -> list[tuple[Engine, list[str]]]:
