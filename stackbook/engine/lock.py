@@ -39,7 +39,9 @@ def _take(descriptor: int, site: str, wait: float) -> None:
         except BlockingIOError:
             if time.monotonic() >= until:
                 holder = os.pread(descriptor, 4096, 0).decode(errors="replace") or "an unknown run"
-                raise Busy(f"site {site} is being changed by another run", found=holder, hint="wait for it: stackbook runs") from None
+                raise Busy(
+                    f"site {site} is being changed by another run", found=holder, hint="wait for it: stackbook runs"
+                ) from None
             time.sleep(0.2)
 
 
