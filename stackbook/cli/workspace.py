@@ -57,16 +57,17 @@ def init(arguments: Namespace) -> None:
 
 
 def jupyter(arguments: Namespace) -> None:
-    """Become JupyterLab on the workspace."""
+    """Become JupyterLab on the workspace, with this environment's kernel even where the user has others of its name."""
     folder = current_workspace()
     settings = state_folder() / "jupyter" / "labconfig"
     settings.mkdir(parents=True, exist_ok=True)
     (settings / "default_setting_overrides.json").write_text(json.dumps(QUIET))
     paths = [str(settings.parent), *filter(None, [os.environ.get("JUPYTER_CONFIG_PATH")])]
+    ours = {"JUPYTER_CONFIG_PATH": os.pathsep.join(paths), "JUPYTER_PREFER_ENV_PATH": "1"}
     command = [sys.executable, "-m", "jupyterlab", f"--ServerApp.root_dir={folder}", *arguments.arguments]
     sys.stdout.flush()
     os.chdir(folder)
-    os.execve(sys.executable, command, {**os.environ, "JUPYTER_CONFIG_PATH": os.pathsep.join(paths)})  # noqa: S606
+    os.execve(sys.executable, command, {**os.environ, **ours})  # noqa: S606
 
 
 def _settings(path: Path) -> None:
