@@ -18,9 +18,9 @@ from typing import Any
 
 from stackbook.logs.attach import Attacher, Record, Text
 from stackbook.logs.choice import Choice
-from stackbook.logs.compressed import Chunk, chunks
+from stackbook.logs.compressed import Chunk, chunks, content
 from stackbook.logs.engines import engines
-from stackbook.logs.find import LogFile, find_logs
+from stackbook.logs.find import LogFile, compression_of, find_logs
 from stackbook.logs.journal import journal_entries
 from stackbook.logs.lines import Times
 from stackbook.logs.scan import Piece, Scan
@@ -183,7 +183,8 @@ class Agent:
             self._answer_all(file, Text(-1, chunk.base, chunk.base + len(chunk.data), chunk.data), offsets, offsets[-1])
 
     def _journal(self) -> None:
-        for entry in journal_entries(self.root, self.choice.strings, self.since, self.until, self.deadline):
+        strings = self.choice.strings if self.choice.every else []
+        for entry in journal_entries(self.root, strings, self.since, self.until, self.deadline):
             if isinstance(entry, str):
                 self.skip("journal", entry)
             elif self.choice.keeps_entry(entry):
@@ -271,21 +272,28 @@ _NOTHING_MORE = 6
 
 
 def count_lines(request: dict[str, Any]) -> None:
-    """Tell the line numbers of places, ``[file, offset]`` in order."""
+    """Tell the line numbers of places, ``[file, offset]`` in order; of compressed files as places in their content."""
     for path, places in request["count"].items():
-        number, done = 1, 0
         try:
-            with open(os.path.join(request["root"], path.lstrip("/")), "rb") as stream:
-                for place in places:
-                    while done < place:
-                        data = stream.read(min(1024 * 1024, place - done))
-                        if not data:
-                            break
-                        number, done = number + data.count(b"\n"), done + len(data)
-                    if done == place:
-                        print(json.dumps({"k": "line", "f": path, "o": place, "n": number}))
-        except OSError:
-            continue
+            fd = os.open(os.path.join(request["root"], path.lstrip("/")), os.O_RDONLY)
+            for place, number in _numbers(content(fd, compression_of(path)), places):
+                print(json.dumps({"k": "line", "f": path, "o": place, "n": number}))
+        except (OSError, EOFError, ValueError):
+            continue  # they stay without a number
+
+
+def _numbers(parts: Iterator[bytes], places: list[int]) -> Iterator[tuple[int, int]]:
+    """Each of `places` with the number of the line that begins there."""
+    number, done, left = 1, 0, sorted(places)
+    for part in parts:
+        at = 0
+        while left and left[0] <= done + len(part):
+            number += part.count(b"\n", at, left[0] - done)
+            at = left[0] - done
+            yield left.pop(0), number
+        if not left:
+            return
+        number, done = number + part.count(b"\n", at), done + len(part)
 
 
 def _text(line: bytes) -> str:

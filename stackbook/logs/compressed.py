@@ -66,7 +66,7 @@ def chunks(fd: int, kind: str) -> Iterator[Chunk]:
     parts: list[bytes] = []
     size = 0
     try:
-        for part in _content(fd, kind):
+        for part in content(fd, kind):
             parts.append(part)
             size += len(part)
             if size >= CHUNK:
@@ -82,8 +82,11 @@ def chunks(fd: int, kind: str) -> Iterator[Chunk]:
     yield Chunk(kept + b"".join(parts), base, done, size, last=True)
 
 
-def _content(fd: int, kind: str) -> Iterator[bytes]:
+def content(fd: int, kind: str) -> Iterator[bytes]:
+    """The content of a file in parts, decompressed by `kind`: ``.gz``, ``.xz``, ``.bz2``, ``.zst``, or empty for a plain one."""
     os.lseek(fd, 0, os.SEEK_SET)
+    if not kind:
+        return iter(lambda: os.read(fd, _READ), b"")
     if kind == ".gz":
         return _gzip(fd)
     if kind == ".zst":

@@ -38,11 +38,16 @@ class LogFile:
         self.size = status.st_size
         self.modified = status.st_mtime
         self.service = service
-        self.compression = next((kind for kind in COMPRESSED if path.endswith(kind)), "")
+        self.compression = compression_of(path)
         self.newest: float | None = None
         """Time of its last record that was told."""
         self.told = 0
         """Records of it that were told."""
+
+
+def compression_of(path: str) -> str:
+    """How the file is compressed, as its name's ending; empty when it is not."""
+    return next((kind for kind in COMPRESSED if path.endswith(kind)), "")
 
 
 def find_logs(root: str, extra: Sequence[str] = ()) -> tuple[list[LogFile], list[tuple[str, str]]]:

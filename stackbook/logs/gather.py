@@ -149,6 +149,8 @@ def _one(host: Host, request: dict[str, Any], limits: Limits) -> Found:
     for line in answer:
         if line["k"] in ("r", "journal"):
             found = _event(host.name, line)
+            while line["k"] == "journal" and (found.file, found.offset) in events:
+                found = replace(found, offset=found.offset + 1)  # another entry of the same microsecond
             before = events.get((found.file, found.offset))
             events[found.file, found.offset] = _united(before, found) if before else found
     last = answer[-1] if answer and answer[-1]["k"] == "end" else None
@@ -173,7 +175,7 @@ def _answers(host: Host, request: dict[str, Any], limits: Limits) -> tuple[list[
 
 
 def _local(host: Host) -> bool:
-    return type(host) is Host
+    return type(host) is Host and getattr(host, "address", "localhost") in ("localhost", "127.0.0.1", "::1")
 
 
 def _stats(begin: dict[str, Any], end: dict[str, Any], asked: float, answered: float, seconds: float) -> HostStats:

@@ -26,7 +26,7 @@ _READ = 256 * 1024
 def journal_entries(
     root: str, strings: Sequence[str], since: float | None, until: float | None, deadline: float
 ) -> Iterator[dict[str, str] | str]:
-    """Entries that hold one of `strings`, as dicts; a text is a reason why some are missing."""
+    """Entries that hold one of `strings`, or all, as dicts; a text is a reason why some are missing."""
     program = which("journalctl", "" if root == "/" else os.path.join(root, "usr/bin"))
     if not program or (root == "/" and not _journal_exists()):
         return
@@ -41,7 +41,7 @@ def journal_entries(
             if time.monotonic() > deadline:
                 yield "the time limit was reached before its end"
                 return
-            if any(needle in value for needle in needles for value in fields.values()):
+            if not needles or any(needle in value for needle in needles for value in fields.values()):
                 yield {name: value.decode("utf-8", "surrogateescape") for name, value in fields.items()}
     finally:
         process.kill()

@@ -100,12 +100,14 @@ def test_ambient_gives_levels_and_patterns(tmp_path: Path) -> None:
 
 def test_lines_are_numbered_when_asked(tmp_path: Path) -> None:
     """The number of an event's first line, as an editor counts."""
-    put(tmp_path, b"".join(text for _, text in day(2, 50)))
-    found = search([host(tmp_path)], [REQUEST])
-    numbered = number_lines([host(tmp_path)], found.events[10:12])
-    content = (tmp_path / LOG).read_bytes()
-    assert [event.line for event in numbered] == [content[: event.offset].count(b"\n") + 1 for event in found.events[10:12]]
-    assert numbered[0].place == f"compute1:/{LOG}:{numbered[0].line}"
+    content = b"".join(text for _, text in day(2, 3000))
+    put(tmp_path, content)
+    put(tmp_path, content, LOG + ".1.gz")
+    found = search([host(tmp_path)], [REQUEST]).events[3000:3020]
+    numbered = number_lines([host(tmp_path)], found)
+    assert [event.line for event in numbered] == [content[: event.offset].count(b"\n") + 1 for event in found]
+    assert {event.file for event in numbered} == {f"/{LOG}", f"/{LOG}.1.gz"}
+    assert numbered[0].place == f"compute1:{numbered[0].file}:{numbered[0].line}"
 
 
 def test_bad_questions_are_refused(tmp_path: Path) -> None:
