@@ -27,7 +27,8 @@ class Ground:
 
     images: tuple[str, str]
     flavors: tuple[str, str]
-    network: str
+    network: tuple[str, str]
+    """Id and name of the external network."""
     extensions: tuple[str, ...]
     """Aliases of neutron's extensions."""
 
@@ -68,7 +69,7 @@ def _flavors(cloud: Cloud, mark: str, clearing: ExitStack) -> tuple[str, str]:
     return made[0], made[1]
 
 
-def _network(cloud: Cloud, mark: str, clearing: ExitStack) -> str:
+def _network(cloud: Cloud, mark: str, clearing: ExitStack) -> tuple[str, str]:
     pools, networks = cloud.network.subnet_pools(is_default=True), cloud.network.networks(is_router_external=True)
     first, alone = not any(pools), not any(one.is_default for one in networks)
     pool = {"prefixes": [POOL], "default_prefix_length": 26, "is_shared": first, "is_default": first}
@@ -76,7 +77,7 @@ def _network(cloud: Cloud, mark: str, clearing: ExitStack) -> str:
     network = cloud.network.create_network(name=mark, is_router_external=True, is_default=alone)
     clearing.callback(cloud.network.delete_network, network.id)
     cloud.network.create_subnet(name=mark, network_id=network.id, ip_version=4, cidr=EXTERNAL, is_dhcp_enabled=False)
-    return str(network.id)
+    return str(network.id), mark
 
 
 def write(path: Path, name: str, found: Ground) -> None:
@@ -104,7 +105,7 @@ def _sections(login: dict[str, str], found: Ground, folder: Path) -> Mapping[str
         "service_available": {"swift": False, "horizon": False},
         "validation": {"run_validation": False},  # no guest can be reached: there is no data plane
         "image-feature-enabled": {"import_image": True},
-        "network": {"public_network_id": found.network},
+        "network": {"public_network_id": found.network[0], "floating_network_name": found.network[1]},
         "network-feature-enabled": {
             "ipv6_subnet_attributes": True,
             "port_security": True,
