@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import threading
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,8 @@ _module("stackbook.logs")
 
 def program(request: dict[str, Any]) -> str:
     """A Python program that answers `request` on its standard output."""
-    return _parts() + _call(request)
+    with _LOCK:
+        return _parts() + _call(request)
 
 
 def program_here(request: dict[str, Any]) -> str:
@@ -51,6 +53,8 @@ def _plain(source: str) -> str:
     return ast.unparse(_Plain().visit(ast.parse(source)))
 
 
+_LOCK = threading.Lock()
+"""Python 3.11 can't parse in two threads at once (SystemError: AST constructor recursion depth mismatch)."""
 _FOR_ANNOTATIONS = ("__future__", "collections.abc", "typing")
 
 
