@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -24,6 +25,7 @@ class Answers:
 
     def __init__(self, site: Site | None) -> None:
         self._site = site
+        logging.getLogger("keystoneauth").setLevel(logging.ERROR)  # what does not answer is told as a skipped row
         self._told: dict[tuple[str, str], Row | None] = {}
         self._dumb: set[str] = set()
         self.skipped: list[Skipped] = []

@@ -101,7 +101,7 @@ def _explains(other: Hit, hit: Hit) -> bool:
         return False
     if other.evidence.asked:
         return True
-    if other.time > hit.time + SLACK:
+    if not hit.evidence.asked and other.time > hit.time + SLACK:
         return False
     return other.evidence.linked or other.signature.scope == "host"
 

@@ -25,6 +25,10 @@ PATIENCE = timedelta(minutes=10)
 """How long a volume may be in one of them."""
 
 
+MOST_PROJECTS = 30
+"""Projects whose quotas are asked for, when the log does not say whose request it was."""
+
+
 @dataclass(frozen=True)
 class Case:
     """What the rules look at."""
@@ -286,6 +290,16 @@ def images(case: Case) -> Iterator[Told]:
             yield _told("image-inactive", f"GET /v2/images/{image}", f"image {row.get('name')} is {row.get('status')}", image=image, status=row.get("status"))
 
 
+def quotas(case: Case) -> Iterator[Told]:
+    """Network quotas that are used up, of what a request was refused."""
+    wanted = set(case.named("resource")) if case.seen("neutron-refused") else set()
+    for project in case.answers.rows("identity", "/projects", "projects")[:MOST_PROJECTS] if wanted else ():
+        path = f"/quotas/{project['id']}/details.json"
+        for resource, told in (case.answers.one("network", path, "quota") or {}).items():
+            limit, used = told.get("limit", -1), told.get("used", 0) + told.get("reserved", 0)
+            if resource in wanted and 0 <= limit <= used:
+                text = f"project {project['name']}: {used} of {limit} {resource}s in use"
+                yield _told("quota-full", f"GET /v2.0{path}", text, resource=resource, project=project["name"], used=used, limit=limit)
 
 
-RULES: tuple[Rule, ...] = (mappings, agents, addresses, ports, compute_hosts, room, volume_hosts, pools, volumes, images)
+RULES: tuple[Rule, ...] = (mappings, agents, addresses, ports, compute_hosts, room, volume_hosts, pools, volumes, images, quotas)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from stackbook.sandbox.faults import Fault
 from stackbook.sandbox.faults_bench import COMPUTES, CONTROLLER, Bench
 
@@ -10,15 +12,15 @@ CLOSED = "http://127.0.0.1:9"
 """Nothing listens on the port ``discard``."""
 
 
-def _neutron_password(bench: Bench) -> None:
-    for host in COMPUTES:
-        bench.set_option(host, NOVA, "neutron", "password", "no-longer-so")
-        bench.restart(host, "nova-compute")
+def _password(section: str) -> Callable[[Bench], None]:
+    """A password in nova.conf that is not the user's any more; nova keeps tokens in memory, so all of it is restarted."""
 
+    def make(bench: Bench) -> None:
+        for host in (CONTROLLER, *COMPUTES):
+            bench.set_option(host, NOVA, section, "password", "no-longer-so")
+        bench.restart_project("nova")
 
-def _placement_password(bench: Bench) -> None:
-    bench.set_option(CONTROLLER, NOVA, "placement", "password", "no-longer-so")
-    bench.restart(CONTROLLER, "nova-scheduler")
+    return make
 
 
 def _endpoint_wrong(bench: Bench) -> None:
@@ -34,8 +36,16 @@ def _glance_down(bench: Bench) -> None:
 
 SERVER = "openstack server create --image sandbox-linux --flavor m1.tiny --network NET web"
 FAULTS = (
-    Fault("neutron-password", "nova-compute has a wrong password for neutron", SERVER, "keystone-auth", _neutron_password),
-    Fault("placement-password", "nova-scheduler has a wrong password for placement", SERVER, "keystone-auth", _placement_password),
-    Fault("endpoint-wrong", "the catalogue sends image requests to a closed port", SERVER, "endpoint-unreachable", _endpoint_wrong),
-    Fault("glance-down", "glance-api is stopped", "openstack volume create --size 1 --image ID disk", "glance-unreachable", _glance_down),
+    Fault("neutron-password", "nova has a wrong password for neutron", SERVER, "keystone-auth", _password("neutron")),
+    Fault("placement-password", "nova has a wrong password for placement", SERVER, "keystone-auth", _password("placement")),
+    Fault(
+        "endpoint-wrong", "the catalogue sends image requests to a closed port", SERVER, "endpoint-unreachable", _endpoint_wrong
+    ),
+    Fault(
+        "glance-down",
+        "glance-api is stopped",
+        "openstack volume create --size 1 --image ID disk",
+        "endpoint-unreachable",
+        _glance_down,
+    ),
 )

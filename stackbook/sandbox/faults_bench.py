@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Callable, Mapping
-from contextlib import closing, suppress
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackbook.cloud import credentials
 from stackbook.config import HostSettings, sandbox_site
+from stackbook.errors import Refused
 from stackbook.hosts import Host
 from stackbook.ini import IniText
 
@@ -83,7 +84,8 @@ class Bench:
         """Set an option of a configuration file; None takes it out."""
         place = self.home / "hosts" / host / path.lstrip("/")
         text = IniText(place.read_bytes(), path)
-        self.replace(place, (text.with_values(section, option, []) if value is None else text.with_value(section, option, value)).content)
+        edited = text.with_values(section, option, []) if value is None else text.with_value(section, option, value)
+        self.replace(place, edited.content())
 
     def stop(self, host: str, unit: str) -> None:
         """Stop a service."""
@@ -95,9 +97,18 @@ class Bench:
         self.note("unit", host=host, unit=unit)
         self.host(host).run(["systemctl", "restart", unit], check=False)
 
+    def restart_project(self, project: str) -> None:
+        """Restart one project's whole process: what its services keep in memory goes with it."""
+        from stackbook.sandbox.control import restart
+
+        self.note("process", project=project)
+        restart(self.name, project, lambda text: None)
+
     # Databases
 
-    def set_row(self, database: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any], *, lasting: bool = True) -> None:
+    def set_row(
+        self, database: str, table: str, where: Mapping[str, Any], values: Mapping[str, Any], *, lasting: bool = True
+    ) -> None:
         """Change one row; what is not `lasting` the service writes anew by itself."""
         with closing(self.database(database)) as base, base:
             clause = " AND ".join(f'"{name}" = ?' for name in where)
@@ -141,16 +152,24 @@ class Bench:
 
     def undo(self) -> None:
         """Take everything back, the last first; then services start with the files as they were."""
-        units = [memo for memo in self.memos if memo["kind"] == "unit"]
-        others = [memo for memo in self.memos if memo["kind"] != "unit"]
+        units = [memo for memo in self.memos if memo["kind"] in ("unit", "process")]
+        others = [memo for memo in self.memos if memo not in units]
         while others:
             _BACK[others[-1]["kind"]](self, others.pop())
             self.memos[:] = [*others, *units]
             self.save()
-        for host, unit in dict.fromkeys((each["host"], each["unit"]) for each in self.memos):
-            self.host(host).run(["systemctl", "restart", unit], timeout=120)
+        for memo in {json.dumps(each): each for each in units}.values():
+            self._started(memo)
         self.memos.clear()
         self.save()
+
+    def _started(self, memo: Memo) -> None:
+        if memo["kind"] == "process":
+            from stackbook.sandbox.control import restart
+
+            restart(self.name, memo["project"], lambda text: None)
+        else:
+            self.host(memo["host"]).run(["systemctl", "restart", memo["unit"]], timeout=120)
 
 
 def _file_back(bench: Bench, memo: Memo) -> None:
@@ -173,10 +192,18 @@ def _row_back(bench: Bench, memo: Memo) -> None:
 
 
 def _made_back(bench: Bench, memo: Memo) -> None:
-    from openstack.exceptions import NotFoundException
+    from openstack.exceptions import ConflictException, NotFoundException
 
-    with suppress(NotFoundException):
+    try:
         bench.ask(memo["service"], "DELETE", memo["path"])
+    except NotFoundException:
+        pass
+    except ConflictException as error:
+        raise Refused(
+            f"sandbox {bench.name}: {memo['path']} is in use",
+            found=str(error.details or error)[:300],
+            hint="delete what uses it, then heal again",
+        ) from None
 
 
 def _request_back(bench: Bench, memo: Memo) -> None:

@@ -52,7 +52,11 @@ def _zone_empty(bench: Bench) -> None:
     bench.made("compute", f"/os-aggregates/{made}")
 
 
-QUOTAS = {"compute": "/os-quota-sets/{}/detail", "block_storage": "/os-quota-sets/{}?usage=True", "network": "/quotas/{}/details.json"}
+QUOTAS = {
+    "compute": "/os-quota-sets/{}/detail",
+    "block_storage": "/os-quota-sets/{}?usage=True",
+    "network": "/quotas/{}/details.json",
+}
 
 
 def _quota(service: str, name: str) -> Callable[[Bench], None]:
@@ -70,13 +74,41 @@ def _quota(service: str, name: str) -> Callable[[Bench], None]:
 
 SERVER = "openstack server create --image sandbox-linux --network NET"
 FAULTS = (
-    Fault("compute-down", "nova-compute is dead on all compute hosts", f"{SERVER} --flavor m1.tiny web", "compute-down", _compute_down),
     Fault(
-        "compute-disabled", "nova-compute is disabled on all compute hosts", f"{SERVER} --flavor m1.tiny web", "compute-disabled", _compute_disabled
+        "compute-down",
+        "nova-compute is dead on all compute hosts",
+        f"{SERVER} --flavor m1.tiny web",
+        "compute-down",
+        _compute_down,
     ),
-    Fault("ram-full", "no compute host has 1 GiB of memory left", f"{SERVER} --flavor m1.medium web", "no-room-ram", _smaller("memory_mb", "1024")),
-    Fault("vcpu-full", "no compute host has more than one vCPU for a server", f"{SERVER} --flavor m1.large web", "no-room-vcpu", _smaller("vcpus", "1")),
-    Fault("disk-full", "no compute host has 10 GiB of disk", f"{SERVER} --flavor m1.small web", "no-room-disk", _smaller("disk_gb", "10")),
+    Fault(
+        "compute-disabled",
+        "nova-compute is disabled on all compute hosts",
+        f"{SERVER} --flavor m1.tiny web",
+        "compute-disabled",
+        _compute_disabled,
+    ),
+    Fault(
+        "ram-full",
+        "no compute host has 1 GiB of memory left",
+        f"{SERVER} --flavor m1.medium web",
+        "no-room-ram",
+        _smaller("memory_mb", "1024"),
+    ),
+    Fault(
+        "vcpu-full",
+        "no compute host has more than one vCPU for a server",
+        f"{SERVER} --flavor m1.large web",
+        "no-room-vcpu",
+        _smaller("vcpus", "1"),
+    ),
+    Fault(
+        "disk-full",
+        "no compute host has 10 GiB of disk",
+        f"{SERVER} --flavor m1.small web",
+        "no-room-disk",
+        _smaller("disk_gb", "10"),
+    ),
     Fault(
         "aggregate-mismatch",
         "flavor fault-ssd wants hosts of an aggregate with ssd=true; there is none",
@@ -84,14 +116,60 @@ FAULTS = (
         "nova-filter-zero",
         _aggregate_mismatch,
     ),
-    Fault("zone-empty", "availability zone rack2 has no host", f"{SERVER} --flavor m1.tiny --availability-zone rack2 web", "nova-zone-unavailable", _zone_empty),
-    Fault("quota-instances", "the project may have no more servers", f"{SERVER} --flavor m1.tiny web", "nova-quota", _quota("compute", "instances")),
-    Fault("quota-cores", "the project may use no more vCPUs", f"{SERVER} --flavor m1.tiny web", "nova-quota", _quota("compute", "cores")),
-    Fault("quota-ram", "the project may use no more memory", f"{SERVER} --flavor m1.tiny web", "nova-quota", _quota("compute", "ram")),
-    Fault("quota-ports", "the project may have no more ports", "openstack port create --network NET web", "neutron-quota", _quota("network", "port")),
-    Fault("quota-networks", "the project may have no more networks", "openstack network create net", "neutron-quota", _quota("network", "network")),
-    Fault("quota-volumes", "the project may have no more volumes", "openstack volume create --size 1 disk", "cinder-quota", _quota("block_storage", "volumes")),
     Fault(
-        "quota-gigabytes", "the project may use no more volume space", "openstack volume create --size 1 disk", "cinder-quota", _quota("block_storage", "gigabytes")
+        "zone-empty",
+        "availability zone rack2 has no host",
+        f"{SERVER} --flavor m1.tiny --availability-zone rack2 web",
+        "nova-zone-unavailable",
+        _zone_empty,
+    ),
+    Fault(
+        "quota-instances",
+        "the project may have no more servers",
+        f"{SERVER} --flavor m1.tiny web",
+        "nova-quota",
+        _quota("compute", "instances"),
+    ),
+    Fault(
+        "quota-cores",
+        "the project may use no more vCPUs",
+        f"{SERVER} --flavor m1.tiny web",
+        "nova-quota",
+        _quota("compute", "cores"),
+    ),
+    Fault(
+        "quota-ram",
+        "the project may use no more memory",
+        f"{SERVER} --flavor m1.tiny web",
+        "nova-quota",
+        _quota("compute", "ram"),
+    ),
+    Fault(
+        "quota-ports",
+        "the project may have no more ports",
+        "openstack port create --network NET web",
+        "quota-full",
+        _quota("network", "port"),
+    ),
+    Fault(
+        "quota-networks",
+        "the project may have no more networks",
+        "openstack network create net",
+        "quota-full",
+        _quota("network", "network"),
+    ),
+    Fault(
+        "quota-volumes",
+        "the project may have no more volumes",
+        "openstack volume create --size 1 disk",
+        "cinder-quota",
+        _quota("block_storage", "volumes"),
+    ),
+    Fault(
+        "quota-gigabytes",
+        "the project may use no more volume space",
+        "openstack volume create --size 1 disk",
+        "cinder-quota",
+        _quota("block_storage", "gigabytes"),
     ),
 )

@@ -122,7 +122,13 @@ FAULTS = (
         _ovs_agent_dead,
     ),
     Fault("dhcp-agent-dead", "the DHCP agent is dead", "stackbook trace SERVER", "dhcp-agent-down", _dhcp_agent_dead),
-    Fault("dhcp-off", "network fault-dhcp-off has a subnet without DHCP", f"{SERVER} --network fault-dhcp-off web", "dhcp-off", _dhcp_off),
+    Fault(
+        "dhcp-off",
+        "network fault-dhcp-off has a subnet without DHCP",
+        f"{SERVER} --network fault-dhcp-off web",
+        "dhcp-off",
+        _dhcp_off,
+    ),
     Fault(
         "addresses-exhausted",
         "all addresses of network fault-full are used",

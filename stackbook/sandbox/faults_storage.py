@@ -68,6 +68,7 @@ def _backend_down(bench: Bench) -> None:
 def _backend_broken(bench: Bench) -> None:
     bench.set_option(CONTROLLER, CONF, "lvm", "volumes_dir", "/nonexistent/volumes")
     bench.restart(CONTROLLER, "cinder-volume")
+    bench.silence("cinder", "services", {"host": "controller1@lvm"}, "updated_at")
 
 
 def _volume_stuck(bench: Bench) -> None:
@@ -82,14 +83,40 @@ SERVER = "openstack server create --network NET --flavor m1.tiny"
 FROM_IMAGE = f"openstack volume create --size 1 --image {IMAGE} disk"
 VOLUME = "openstack volume create --size 5 disk"
 FAULTS = (
-    Fault("image-corrupt", f"the data of image {IMAGE} differ from its checksum", f"{SERVER} --image {IMAGE} web", "image-corrupt", _image_corrupt),
-    Fault("image-mislabelled", f"image {IMAGE} claims to be qcow2, and is raw", FROM_IMAGE, "image-unacceptable", _image_mislabelled),
-    Fault("image-deleted", f"image {IMAGE} was deleted", f"{SERVER} --image ID web", "image-gone", _image_deleted),
-    Fault("image-data-gone", f"the data of image {IMAGE} are not in the store any more", FROM_IMAGE, "image-data-gone", _image_data_gone),
-    Fault("image-deactivated", f"image {IMAGE} is deactivated", f"{SERVER} --image {IMAGE} web", "image-inactive", _image_deactivated),
-    Fault("flavor-too-small", f"image {IMAGE} needs a disk of 100 GiB", f"{SERVER} --image {IMAGE} web", "nova-flavor-disk-small", _image_needs_more),
+    Fault("image-corrupt", f"the data of image {IMAGE} differ from its checksum", FROM_IMAGE, "image-corrupt", _image_corrupt),
+    Fault(
+        "image-mislabelled", f"image {IMAGE} claims to be qcow2, and is raw", FROM_IMAGE, "image-unacceptable", _image_mislabelled
+    ),
+    Fault("image-deleted", f"image {IMAGE} was deleted", f"{SERVER} --image ID web", "nova-image-not-found", _image_deleted),
+    Fault(
+        "image-data-gone",
+        f"the data of image {IMAGE} are not in the store any more",
+        FROM_IMAGE,
+        "image-data-gone",
+        _image_data_gone,
+    ),
+    Fault(
+        "image-deactivated",
+        f"image {IMAGE} is deactivated",
+        f"{SERVER} --image {IMAGE} web",
+        "image-inactive",
+        _image_deactivated,
+    ),
+    Fault(
+        "flavor-too-small",
+        f"image {IMAGE} needs a disk of 100 GiB",
+        f"{SERVER} --image {IMAGE} web",
+        "nova-flavor-disk-small",
+        _image_needs_more,
+    ),
     Fault("backend-full", "the volume group has 1 GiB", VOLUME, "pool-full", _backend_full),
     Fault("backend-down", "cinder-volume does not report any more", VOLUME, "volume-service-down", _backend_down),
     Fault("backend-broken", "the backend's driver does not start", VOLUME, "cinder-driver-init", _backend_broken),
-    Fault("volume-stuck", "volume fault-stuck has been detaching for two hours", "stackbook trace fault-stuck", "volume-stuck", _volume_stuck),
+    Fault(
+        "volume-stuck",
+        "volume fault-stuck has been detaching for two hours",
+        "stackbook trace fault-stuck",
+        "volume-stuck",
+        _volume_stuck,
+    ),
 )

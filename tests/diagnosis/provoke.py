@@ -62,6 +62,11 @@ class Provoker:
         assert made.startswith("req-"), f"{path}: made {made}, though it should have been refused"
         return made
 
+    def afresh(self) -> Provoker:
+        """The same with a new token: services keep the catalogue that came with the old one."""
+        self.cloud.session.invalidate()
+        return self
+
     # Afterwards
 
     def clean(self) -> None:
@@ -149,7 +154,7 @@ ASKS: dict[str, Callable[[Provoker], str]] = {
     "quota-networks": lambda made: made.refused("network", "/networks", {"network": {"name": "dg-more"}}),
     "quota-volumes": lambda made: made.volume(),
     "quota-gigabytes": lambda made: made.volume(),
-    "image-corrupt": lambda made: made.server(),
+    "image-corrupt": lambda made: made.volume(image=made.image),
     "image-mislabelled": lambda made: made.volume(image=made.image),
     "image-deleted": lambda made: made.server(image=made.image),
     "image-data-gone": lambda made: made.volume(image=made.image),
@@ -161,7 +166,7 @@ ASKS: dict[str, Callable[[Provoker], str]] = {
     "volume-stuck": _stuck,
     "neutron-password": _on(net),
     "placement-password": lambda made: made.server(),
-    "endpoint-wrong": lambda made: made.server(),
+    "endpoint-wrong": lambda made: made.afresh().server(),
     "glance-down": lambda made: made.volume(image=made.image),
 }
 """Fault to what provokes it; each gives the id to trace."""
