@@ -15,7 +15,12 @@ def stripped(book: dict[str, Any]) -> dict[str, Any]:
     cells = []
     for number, cell in enumerate(book["cells"]):
         tags = cell.get("metadata", {}).get("tags")
-        kept = {"cell_type": cell["cell_type"], "id": f"cell-{number:02}", "metadata": {"tags": tags} if tags else {}, "source": cell["source"]}
+        kept = {
+            "cell_type": cell["cell_type"],
+            "id": f"cell-{number:02}",
+            "metadata": {"tags": tags} if tags else {},
+            "source": cell["source"],
+        }
         if cell["cell_type"] == "code":
             kept |= {"execution_count": None, "outputs": []}
         cells.append(kept)

@@ -21,7 +21,7 @@ _HOMES = {
     "untouched": "stackbook.tables",
     "StackbookError": "stackbook.errors",
 }
-__all__ = sorted(_HOMES)
+__all__ = list(_HOMES)
 
 
 def __getattr__(name: str) -> Any:

@@ -57,7 +57,9 @@ def keystonerc(path: Path) -> dict[str, str]:
     try:
         lines = path.read_text().splitlines()
     except OSError as error:
-        raise BadInput(f"{path}: can't be read: {error.strerror}", hint="name the keystonerc file as rc in stackbook.toml") from None
+        raise BadInput(
+            f"{path}: can't be read: {error.strerror}", hint="name the keystonerc file as rc in stackbook.toml"
+        ) from None
     exports = (re.match(r"\s*(?:export\s+)?(OS_\w+)=(.*)", line) for line in lines)
     return {found[1]: "".join(shlex.split(found[2], comments=True)) for found in exports if found}
 
@@ -106,7 +108,13 @@ def _from_variables(variables: dict[str, str]) -> dict[str, Any]:
     named = {name.removeprefix("OS_").lower(): value for name, value in variables.items()}
     region = named.pop("region_name", None)
     version = named.pop("identity_api_version", "3")
-    return {"auth": named, "region_name": region, "identity_api_version": version, "load_yaml_config": False, "load_envvars": False}
+    return {
+        "auth": named,
+        "region_name": region,
+        "identity_api_version": version,
+        "load_yaml_config": False,
+        "load_envvars": False,
+    }
 
 
 def _sandbox(name: str) -> dict[str, Any]:

@@ -89,9 +89,7 @@ def sandbox_site(site: str, sandbox: str) -> SiteSettings:
     home = sandbox_home(sandbox)
     sandbox_settings(sandbox)
     roles = {"controller1": ("controller", "network"), "compute1": ("compute",), "compute2": ("compute",)}
-    hosts = {
-        host: HostSettings(host, roles=roles.get(host, ()), root=str(home / "hosts" / host)) for host in roles
-    }
+    hosts = {host: HostSettings(host, roles=roles.get(host, ()), root=str(home / "hosts" / host)) for host in roles}
     return SiteSettings(site, layout="sandbox", sandbox=sandbox, hosts=hosts)
 
 
@@ -110,6 +108,7 @@ def cloud_names() -> list[str]:
 
 
 def clouds_files() -> list[Path]:
+    """The ``clouds.yaml`` files that an OpenStack client would read."""
     if named := os.environ.get("OS_CLIENT_CONFIG_FILE"):
         return [Path(named)]
     folders = (Path.cwd(), Path.home() / ".config" / "openstack", Path("/etc/openstack"))

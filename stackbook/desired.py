@@ -59,7 +59,9 @@ def fixed_ports(network: str, *, ip: str = "", mac: str = "", name: str = "", se
     given = {"network": network, "ip": ip, "mac": mac, "name": name, "server": server}
     if not csv:
         return [_port(given)]
-    return [_port({**given, **{column: text for column, text in row.items() if text}}) for row in _csv_rows(Path(csv), set(given))]
+    return [
+        _port({**given, **{column: text for column, text in row.items() if text}}) for row in _csv_rows(Path(csv), set(given))
+    ]
 
 
 def _port(row: dict[str, str]) -> Port:
@@ -77,7 +79,9 @@ def _csv_rows(path: Path, columns: set[str]) -> list[dict[str, str]]:
     try:
         lines = path.expanduser().read_text(encoding="utf-8-sig").splitlines()
     except OSError as error:
-        raise BadInput(f"{path}: can't be read: {error.strerror}", hint="give the path as seen from the folder you run in") from None
+        raise BadInput(
+            f"{path}: can't be read: {error.strerror}", hint="give the path as seen from the folder you run in"
+        ) from None
     dialect = ";" if lines and lines[0].count(";") > lines[0].count(",") else ","
     reader = DictReader(lines, delimiter=dialect)
     unknown = set(reader.fieldnames or ()) - columns
@@ -111,7 +115,7 @@ def with_item(listed: str, item: str) -> str:
     entries = _entries(listed)
     if item in entries:
         return listed
-    key = item.split(":")[0]
+    key = item.partition(":")[0]
     kept = entries if ":" not in item else [entry for entry in entries if entry.split(":")[0] != key]
     return ",".join([*kept, item])
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackbook.config import HostSettings
-from stackbook.errors import StackbookError
+from stackbook.errors import BadInput, StackbookError
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,9 @@ class Stat:
     mtime: float
 
 
+LOCAL = ("localhost", "127.0.0.1", "::1")
+
+
 class HostFailed(StackbookError):
     """A command or a file operation on a host failed."""
 
@@ -42,6 +45,11 @@ class Host:
     """A host whose ``/`` is a folder on this machine: this machine itself, or a sandbox's host."""
 
     def __init__(self, settings: HostSettings) -> None:
+        if settings.root == "/" and settings.address not in LOCAL:
+            raise BadInput(
+                f"host {settings.name}: {settings.address} is another machine; only this one and sandboxes can be changed so far",
+                hint='run stackbook there with address = "localhost", or leave the host out: the half in the cloud still works',
+            )
         self.name = settings.name
         self.roles = settings.roles
         self.root = Path(settings.root)
@@ -50,7 +58,14 @@ class Host:
         """Run `argv` (no shell) with `text` as its input; raises HostFailed on a non-zero exit when `check`."""
         try:
             done = subprocess.run(
-                [*argv], input=text, capture_output=True, text=True, errors="replace", timeout=timeout, env=self._environment()
+                [*argv],
+                input=text,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=timeout,
+                check=False,
+                env=self._environment(),
             )
         except FileNotFoundError:
             raise HostFailed(f"{self.name}: {argv[0]} is not installed", hint=f"install {argv[0]} on {self.name}") from None
@@ -74,9 +89,9 @@ class Host:
     def write(self, path: str, content: bytes, mode: int | None = None) -> None:
         """Replace the file at `path` as a whole or not at all; keeps mode and owner of an existing one."""
         place = self._at(path)
-        before = self.stat(path)
         temporary = None
         try:
+            before = self.stat(path)
             place.parent.mkdir(parents=True, exist_ok=True)
             descriptor, temporary = tempfile.mkstemp(dir=place.parent, prefix=f".{place.name}.")
             with os.fdopen(descriptor, "wb") as stream:

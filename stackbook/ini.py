@@ -203,7 +203,11 @@ def normalized(section: str) -> str:
 def check_value(value: str) -> str:
     """`value` itself; raises BadInput for one that a configuration file can't hold."""
     lines = value.split("\n")
-    if "\r" in value or any(not line or line != line.strip() for line in lines[1:]) or (len(lines) > 1 and lines[0] != lines[0].strip()):
+    if (
+        "\r" in value
+        or any(not line or line != line.strip() for line in lines[1:])
+        or (len(lines) > 1 and lines[0] != lines[0].strip())
+    ):
         raise BadInput("a value of several lines can't hold blank lines or lines with blanks around them", found=repr(value))
     return value
 

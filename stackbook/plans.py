@@ -202,7 +202,9 @@ class Change:
         if self.action == "delete":
             return Change("create", {**self.resource, **self.before}, before={}, after=self.before, **common)
         desired = {**self.resource, **self.before}
-        return Change("update", {k: v for k, v in desired.items() if v is not None}, before=self.after, after=self.before, **common)
+        return Change(
+            "update", {k: v for k, v in desired.items() if v is not None}, before=self.after, after=self.before, **common
+        )
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,9 @@ class Proof(list[dict[str, Any]]):
         """Itself when it is empty; else shows its rows and raises ProofFailed."""
         if self:
             _show(self)
-            raise ProofFailed(f"expected: {self.claim}; found {len(self)} counterexample(s)", found=[_line(row) for row in self[:5]])
+            raise ProofFailed(
+                f"expected: {self.claim}; found {len(self)} counterexample(s)", found=[_line(row) for row in self[:5]]
+            )
         return self
 
     def __repr__(self) -> str:
@@ -45,5 +47,6 @@ def _show(proof: Proof) -> None:
         from IPython.core.getipython import get_ipython
         from IPython.display import display
     except ImportError:
-        return print(proof)
+        print(proof)
+        return
     display(proof) if get_ipython() else print(proof)

@@ -19,8 +19,22 @@ from stackbook.runbook import catalogue
 
 ROOT = Path(__file__).parents[1]
 COMMANDS = [command.prog.removeprefix("stackbook ") for command in reference.commands(parser())]
-CONTRACT = ["init", "doctor", "list", "show", "run", "runs", "resume", "undo", "report", "publish", "inventory", "jupyter"]
-SANDBOX = [f"sandbox {verb}" for verb in ("up", "down", "status", "reset", "env", "logs")]
+CONTRACT = [
+    "init",
+    "doctor",
+    "list",
+    "show",
+    "run",
+    "runs",
+    "resume",
+    "undo",
+    "report",
+    "publish",
+    "inventory",
+    "trace",
+    "jupyter",
+]
+SANDBOX = [f"sandbox {verb}" for verb in ("up", "down", "status", "reset", "env", "logs", "faults", "break", "heal")]
 WITHOUT_DATA = {"init", "jupyter", "report", "publish", "sandbox down", "sandbox reset"}
 
 

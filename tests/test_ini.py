@@ -128,7 +128,7 @@ def test_new_option_goes_beside_its_template() -> None:
 
 def test_error_names_file_and_line() -> None:
     """A file that oslo.config refuses is refused with its name, the line's number and what stands there."""
-    with pytest.raises(BadInput, match="ml2_conf.ini, line 2") as caught:
+    with pytest.raises(BadInput, match=r"ml2_conf\.ini, line 2") as caught:
         IniText(b"[ml2]\nnonsense\n", "ml2_conf.ini")
     assert caught.value.found == "nonsense"
 

@@ -113,7 +113,10 @@ def test_changes_survive_json(world: World, desired: list[Resource | Absent]) ->
 
 def plain(world: World) -> World:
     """The world without fields that are not set."""
-    return {name: {k: list(v) if isinstance(v, tuple) else v for k, v in held.items() if v is not None} for name, held in world.items()}
+    return {
+        name: {k: list(v) if isinstance(v, tuple) else v for k, v in held.items() if v is not None}
+        for name, held in world.items()
+    }
 
 
 def test_two_with_one_address_are_refused() -> None:

@@ -36,7 +36,7 @@ def test_readme_shows_the_two_commands_first() -> None:
 
 def test_contributing_opens_with_adding_a_runbook() -> None:
     """CONTRIBUTING's first section is how to add a runbook."""
-    headings = re.findall(r"^## (.*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.M)
+    headings = re.findall(r"^## (.*)$", (ROOT / "CONTRIBUTING.md").read_text(), re.MULTILINE)
     assert headings[0] == "Add a runbook"
 
 
@@ -44,6 +44,11 @@ def test_no_path_of_one_machine() -> None:
     """No tracked text names a folder that exists on one machine only."""
     home = str(Path.home())
     parent = str(ROOT.parent)
-    for path in [*ROOT.glob("stackbook/**/*.py"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("*.md"), *ROOT.glob("notebooks/*.ipynb")]:
+    for path in [
+        *ROOT.glob("stackbook/**/*.py"),
+        *ROOT.glob("docs/**/*.md"),
+        *ROOT.glob("*.md"),
+        *ROOT.glob("notebooks/*.ipynb"),
+    ]:
         text = path.read_text()
         assert home + "/" not in text and (parent == "/" or parent + "/" not in text), path

@@ -42,7 +42,14 @@ def test_the_wheel_works_alone(installed: Path, tmp_path: Path) -> None:
     listed = [line.split()[0] for line in run(command, "list", cwd=tmp_path).splitlines() if line.strip()]
     assert set(listed) == {path.stem for path in (ROOT / "notebooks").glob("*.ipynb")}
     run(command, "init", tmp_path / "cloud")
-    assert {path.name for path in (tmp_path / "cloud/notebooks").glob("*.ipynb")} == {path.name for path in (ROOT / "notebooks").glob("*.ipynb")}
+    assert {path.name for path in (tmp_path / "cloud/notebooks").glob("*.ipynb")} == {
+        path.name for path in (ROOT / "notebooks").glob("*.ipynb")
+    }
     assert "VLAN id" in run(command, "show", "provider-vlan", cwd=tmp_path / "cloud")
-    shipped = run(installed / "python", "-c", "import stackbook.sandbox.recipe as r; print(r.REAL.lock.exists(), r.REAL.seeds)", cwd=tmp_path)
+    shipped = run(
+        installed / "python",
+        "-c",
+        "import stackbook.sandbox.recipe as r; print(r.REAL.lock.exists(), r.REAL.seeds)",
+        cwd=tmp_path,
+    )
     assert shipped.split() == ["True", "True"]

@@ -26,7 +26,7 @@ layout = "sandbox"
 
 # A site of your own: an entry of clouds.yaml, how it was installed, and its hosts.
 # [sites.lab]
-# cloud = "lab"                       # entry of clouds.yaml; or  rc = "/root/keystonerc_admin"
+# cloud = "lab"                       # entry of clouds.yaml; or  rc = "~/keystonerc_admin"
 # layout = "packstack"                # packstack, debian, kolla or devstack
 #
 # [sites.lab.hosts.controller1]

@@ -116,7 +116,7 @@ def _approval(run: Run, digest: str) -> str:
     """How to approve where this notebook is being run: by the command, or cell by cell."""
     if RUN_VARIABLE in os.environ:
         return command(run, digest)
-    return f'set  approve = "{digest}"  in the parameters cell and run it and the cells below again'
+    return f'set  approve = "{digest}"  in the parameters cell, and run all again'
 
 
 def _consent(run: Run, digest: str) -> str:

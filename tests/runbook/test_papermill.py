@@ -50,7 +50,7 @@ def test_papermill_with_our_engine(books: Path, monkeypatch: Any) -> None:
 
 
 def test_engine_is_found_by_name() -> None:
-    """papermill finds the engine through its entry point, whichever of the two is imported first."""
+    """The engine is found through its entry point, whichever of the two is imported first."""
     show = "from papermill.engines import papermill_engines as engines; print(engines.get_engine('stackbook').__name__)"
     for first in ("", "import stackbook.runbook.kernel; "):
         done = subprocess.run([sys.executable, "-c", first + show], capture_output=True, text=True, check=False)
