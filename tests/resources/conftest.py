@@ -46,7 +46,8 @@ class Cycle:
         for wanted in desired:
             if isinstance(wanted, Resource) and (actual := wanted.read(site)) is not None:
                 assert set(actual.values) <= {field.name for field in fields(wanted)}
-        return planned.plan
+        made: Plan = planned.plan
+        return made
 
     def remove(self, resource: Resource, runs: int) -> None:
         """Remove a resource instead of undoing the last runs, which are about it."""
@@ -90,7 +91,11 @@ def unchanged(new_site: NewSite) -> Iterator[None]:
 def state(site: Site) -> dict[str, list[dict[str, Any]]]:
     """What the site has, without times."""
     found = collect(site, (*KINDS, *MORE_KINDS))
-    return {kind: sorted((_lasting(row) for row in rows), key=repr) for kind, rows in found.items()}
+    return {kind: sorted((_lasting(row) for row in rows if not _agents_own(row)), key=repr) for kind, rows in found.items()}
+
+
+def _agents_own(row: dict[str, Any]) -> bool:
+    return row.get("device_owner") == "network:dhcp"  # it comes some time after its subnet
 
 
 def _lasting(row: dict[str, Any]) -> dict[str, Any]:

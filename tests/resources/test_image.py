@@ -28,7 +28,9 @@ def test_an_image(cycle: Cycle, name: str, disk: Path, cloud: Connection, unchan
     cycle.apply(Image(name, file=str(disk), disk_format="raw", min_disk=1, properties={"os_type": "linux"}))
     found = next(cloud.image.images(name=name))
     assert cloud.image.download_image(found).content == disk.read_bytes()
-    cycle.apply(Image(name, min_ram=64, properties={"os_type": "windows", "hw_disk_bus": "scsi"}, visibility="public", protected=True))
+    cycle.apply(
+        Image(name, min_ram=64, properties={"os_type": "windows", "hw_disk_bus": "scsi"}, visibility="public", protected=True)
+    )
     cycle.apply(Image(name, file=str(disk), protected=False))
     cycle.undo()
 
@@ -51,7 +53,12 @@ def test_an_upload_that_was_cut_off(cycle: Cycle, name: str, disk: Path, cloud: 
 
 @pytest.mark.parametrize(
     ("content", "told", "found"),
-    [(QCOW2, "raw", "qcow2"), (b"KDMV" + bytes(600), "qcow2", "vmdk"), (gzip.compress(b"x"), "raw", "gzip"), (b"plain", "qcow2", "raw")],
+    [
+        (QCOW2, "raw", "qcow2"),
+        (b"KDMV" + bytes(600), "qcow2", "vmdk"),
+        (gzip.compress(b"x"), "raw", "gzip"),
+        (b"plain", "qcow2", "raw"),
+    ],
 )
 def test_a_file_of_another_format(new_site: NewSite, tmp_path: Path, content: bytes, told: str, found: str) -> None:
     """Refused with what the file holds."""
@@ -81,7 +88,9 @@ def test_secrets_in_properties(new_site: NewSite, disk: Path) -> None:
 def test_a_flavor(cycle: Cycle, name: str, unchanged: None) -> None:
     """Its extra specs and description change; keys that are not named stay; its size can't."""
     cycle.apply(Flavor(name, ram=512, vcpus=1, disk=0, public=False, extra_specs={"hw:cpu_policy": "shared"}))
-    changed = cycle.apply(Flavor(name, description="web", extra_specs={"hw:cpu_policy": "dedicated", "hw:mem_page_size": "large"}))
+    changed = cycle.apply(
+        Flavor(name, description="web", extra_specs={"hw:cpu_policy": "dedicated", "hw:mem_page_size": "large"})
+    )
     assert changed.changes[0].before["extra_specs"] == {"hw:cpu_policy": "shared", "hw:mem_page_size": None}
     with pytest.raises(Refused, match="ram can't be changed"):
         plan([Flavor(name, ram=1024)], cycle.new_site())
@@ -110,7 +119,7 @@ def test_a_volume_grows(cycle: Cycle, name: str) -> None:
     """To the size wanted, for good: it needs consent, undo leaves it and shrinking is refused with its id and size."""
     cycle.apply(Volume(name, size=1))
     site = cycle.new_site()
-    with pytest.raises(Unsafe, match="update of volume/.* can't be undone"):
+    with pytest.raises(Unsafe, match=r"update of volume/.* can't be undone"):
         apply(plan([Volume(name, size=2)], site), site, "yes")
     cycle.apply(Volume(name, size=2, description="web"))
     undone = plan_undo(cycle.sites[-1].run, cycle.new_site()).plan

@@ -49,7 +49,9 @@ def test_page_after_page(new_site: NewSite, cloud: Connection, name: str, monkey
         for kind in kinds:
             service, path, key, newest = inventory.LISTINGS[kind]
             single = path.split("limit=")[0].rstrip("&?")
-            monkeypatch.setitem(inventory.LISTINGS, kind, (service, f"{single}{'&' if '?' in single else '?'}limit=1", key, newest))
+            monkeypatch.setitem(
+                inventory.LISTINGS, kind, (service, f"{single}{'&' if '?' in single else '?'}limit=1", key, newest)
+            )
         single_rows = collect(new_site(), kinds)
         assert {kind: len(rows) for kind, rows in whole.items()} == {kind: len(rows) for kind, rows in single_rows.items()}
         assert {row["id"] for row in single_rows["networks"]} >= {network.id for network in made}
@@ -90,6 +92,8 @@ def test_secrets_are_not_listed(new_site: NewSite, cloud: Connection, name: str)
     try:
         cloud.block_storage.wait_for_status(volume, "available")
         rows = collect(new_site(), ["volumes"])["volumes"]
-        assert "correct-horse" not in str(rows) and next(row for row in rows if row["id"] == volume.id)["metadata"]["role"] == "web"
+        assert (
+            "correct-horse" not in str(rows) and next(row for row in rows if row["id"] == volume.id)["metadata"]["role"] == "web"
+        )
     finally:
         cloud.block_storage.delete_volume(volume)

@@ -39,7 +39,13 @@ def test_a_network_of_the_project(cycle: Cycle, name: str, unchanged: None) -> N
     """Made, repeated, changed and taken back."""
     cycle.apply(Network(name))
     changed = cycle.apply(Network(name, description="web", mtu=1400, shared=True, admin_state_up=False, port_security=False))
-    assert changed.changes[0].before == {"description": "", "mtu": 1450, "shared": False, "admin_state_up": True, "port_security": True}
+    assert changed.changes[0].before == {
+        "description": "",
+        "mtu": 1450,
+        "shared": False,
+        "admin_state_up": True,
+        "port_security": True,
+    }
     cycle.undo()
 
 
@@ -86,7 +92,9 @@ def test_a_vlan_twice_in_one_plan(new_site: NewSite) -> None:
         plan(wanted, new_site())
 
 
-@pytest.mark.parametrize("fields", [{"segmentation_id": 5}, {"network_type": "vlan", "segmentation_id": 5}, {"network_type": "flat"}])
+@pytest.mark.parametrize(
+    "fields", [{"segmentation_id": 5}, {"network_type": "vlan", "segmentation_id": 5}, {"network_type": "flat"}]
+)
 def test_half_a_provider_network(new_site: NewSite, fields: dict[str, Any]) -> None:
     """A segment needs its type and physical network."""
     with pytest.raises(BadInput, match="needs"):

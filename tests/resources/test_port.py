@@ -23,7 +23,9 @@ def test_a_port(cycle: Cycle, network: Any, subnet: Any, name: str, unchanged: N
         SecurityGroup(name, rules=["ingress icmp"]),
         Port(name, network.name, ip_address="10.77.0.15", mac_address="FA-16-3E-77-00-01", security_groups=[name]),
     )
-    cycle.apply(Port(name, network.name, ip_address="10.77.0.16", mac_address=MAC[:-1] + "2", security_groups=[], description="web"))
+    cycle.apply(
+        Port(name, network.name, ip_address="10.77.0.16", mac_address=MAC[:-1] + "2", security_groups=[], description="web")
+    )
     cycle.apply(Port(name, network.name, port_security=False, admin_state_up=False))
     cycle.undo()
 
@@ -34,7 +36,7 @@ def test_the_site_chooses(cycle: Cycle, network: Any, subnet: Any, name: str, cl
     assert all(len(port.fixed_ips) == 1 for port in cloud.network.ports(network_id=network.id))
 
 
-def test_several_addresses(cycle: Cycle, network: Any, subnet: Any, name: str, cloud: Connection, unchanged: None) -> None:
+def test_several_addresses(cycle: Cycle, network: Any, subnet: Any, name: str, cloud: Connection) -> None:
     """IPv6 in any form; another IPv4 address leaves the IPv6 address alone; all, some or none by fixed_ips."""
     cloud.network.create_subnet(network_id=network.id, cidr="fd00:77::/64", ip_version=6)
     cycle.apply(Port(name, network.name, fixed_ips=["10.77.0.20", "FD00:0077:0:0::20"]))
@@ -88,7 +90,7 @@ def test_an_address_in_use(new_site: NewSite, network: Any, subnet: Any, cloud: 
 def test_a_mac_in_use(new_site: NewSite, network: Any, subnet: Any, cloud: Connection) -> None:
     """Refused however it is written."""
     taken = cloud.network.create_port(name="holder", network_id=network.id, mac_address=MAC)
-    with pytest.raises(Refused, match="MAC .* is in use") as refused:
+    with pytest.raises(Refused, match=r"MAC .* is in use") as refused:
         plan([Port("x", network.name, mac_address=MAC.upper().replace(":", "-"))], new_site())
     assert taken.id in str(refused.value)
 
@@ -96,18 +98,24 @@ def test_a_mac_in_use(new_site: NewSite, network: Any, subnet: Any, cloud: Conne
 @pytest.mark.parametrize("fields", [{"ip_address": "10.77.0.40"}, {"mac_address": MAC}], ids=["IP", "MAC"])
 def test_twice_in_one_plan(new_site: NewSite, network: Any, subnet: Any, fields: dict[str, str]) -> None:
     """Refused with the other port's address in the plan."""
-    with pytest.raises(Refused, match="asked for by port/.*/b too"):
-        plan([Port("a", network.name, **fields), Port("b", network.name, **fields)], new_site())  # type: ignore[arg-type]
+    with pytest.raises(Refused, match=r"asked for by port/.*/b too"):
+        plan([Port("a", network.name, **fields), Port("b", network.name, **fields)], new_site())
 
 
 @pytest.mark.parametrize(
     "fields",
-    [{"network": "nothing-like-it"}, {"subnet": "nothing"}, {"security_groups": ["nothing"]}, {"server": "nothing"}, {"project": "nothing"}],
+    [
+        {"network": "nothing-like-it"},
+        {"subnet": "nothing"},
+        {"security_groups": ["nothing"]},
+        {"server": "nothing"},
+        {"project": "nothing"},
+    ],
     ids=lambda fields: next(iter(fields)),
 )
 def test_unknown_references(new_site: NewSite, network: Any, subnet: Any, fields: dict[str, Any]) -> None:
     """Each refused by its kind and name."""
-    with pytest.raises(Refused, match="nothing.*does not exist"):
+    with pytest.raises(Refused, match=r"nothing.*does not exist"):
         plan([Port("x", **{"network": network.name, **fields})], new_site())
 
 

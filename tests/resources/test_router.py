@@ -59,7 +59,11 @@ def test_a_reserved_floating_ip(cycle: Cycle, network: Any, subnet: Any, outside
 
 def test_what_is_not_there(new_site: NewSite, network: Any, subnet: Any, outside: Any) -> None:
     """Unknown references and a network that is not external are refused."""
-    for wanted in (Router("x", external_network="nothing"), Router("x", subnets=["nothing"]), FloatingIP("nothing", external_network=outside.name)):
+    for wanted in (
+        Router("x", external_network="nothing"),
+        Router("x", subnets=["nothing"]),
+        FloatingIP("nothing", external_network=outside.name),
+    ):
         with pytest.raises(Refused, match="'nothing' does not exist"):
             plan([wanted], new_site())
     with pytest.raises(Refused, match="is not external"):

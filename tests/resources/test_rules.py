@@ -63,7 +63,17 @@ def test_normal_forms(text: str, normal: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["", "allow all", "ingress 22", "ingress any 22", "ingress tcp 90000", "ingress tcp 30-20", "ingress ipv4 tcp 1 from fd00::/8", "ingress tcp 22 from 10.0.0.0/40"]
+    "text",
+    [
+        "",
+        "allow all",
+        "ingress 22",
+        "ingress any 22",
+        "ingress tcp 90000",
+        "ingress tcp 30-20",
+        "ingress ipv4 tcp 1 from fd00::/8",
+        "ingress tcp 22 from 10.0.0.0/40",
+    ],
 )
 def test_what_is_no_rule(text: str) -> None:
     """Refused with what would be one."""

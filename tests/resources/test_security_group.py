@@ -23,7 +23,11 @@ def held(cloud: Connection, name: str, direction: str) -> set[str]:
 
 def test_a_security_group(cycle: Cycle, name: str, cloud: Connection, unchanged: None) -> None:
     """Made with rules in any form, repeated, changed and taken back; a rule that stays is not touched."""
-    cycle.apply(SecurityGroup(name, rules=["ingress tcp 22 from 10.1.2.3/8", "ingress icmp", f"ingress tcp 80-81 from group {name}", "ingress 112"]))
+    cycle.apply(
+        SecurityGroup(
+            name, rules=["ingress tcp 22 from 10.1.2.3/8", "ingress icmp", f"ingress tcp 80-81 from group {name}", "ingress 112"]
+        )
+    )
     before = held(cloud, name, "ingress")
     cycle.apply(SecurityGroup(name, description="web", rules=["ingress tcp 443", "ingress 6 22-22 from 10.0.0.0/8"]))
     assert len(held(cloud, name, "ingress")) == 2 and len(held(cloud, name, "ingress") & before) == 1

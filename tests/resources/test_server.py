@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import stackbook
-
 from stackbook import Absent, apply, plan
 from stackbook.errors import BadInput, CloudFailed, Refused
 from stackbook.resources import Network, Port, Quota, Server, Subnet, Volume
@@ -133,7 +132,9 @@ from stackbook.resources import Server
 site = connect("sandbox", runbook="killed")
 apply(plan([Server({place!r}, flavor="t-flavor", volume={place!r}, ports=[{place!r}])], site), site, "yes")
 """
-    process = subprocess.Popen([sys.executable, "-c", code], cwd=workspace, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": PACKAGES})
+    process = subprocess.Popen(
+        [sys.executable, "-c", code], cwd=workspace, stdout=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": PACKAGES}
+    )
     until = time.monotonic() + 60
     while not list(cloud.compute.servers(name=place)) and process.poll() is None and time.monotonic() < until:
         time.sleep(0.05)
@@ -192,8 +193,8 @@ def test_unknown_references(cycle: Cycle, place: str, fields: dict[str, Any], wh
 
 def test_a_volume_that_does_not_boot(cycle: Cycle, place: str) -> None:
     """An empty volume is refused, unless it is said to be bootable."""
+    cycle.apply(Volume(f"{place}-e", size=1))
     with pytest.raises(Refused, match="not bootable"):
-        cycle.apply(Volume(f"{place}-e", size=1))
         plan([server(place, volume=f"{place}-e")], cycle.new_site())
 
 

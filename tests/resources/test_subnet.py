@@ -60,7 +60,10 @@ def test_what_stays_as_it_is(cycle: Cycle, name: str, cloud: Connection) -> None
         ({"cidr": "10.78.0.0/24", "gateway_ip": "10.79.0.1"}, "gateway 10.79.0.1 is not in"),
         ({"cidr": "10.78.0.0/24", "gateway_ip": "10.78.0.255"}, "broadcast"),
         ({"cidr": "10.78.0.0/24", "allocation_pools": ["10.78.0.5-10.78.1.5"]}, "10.78.1.5 is not in"),
-        ({"cidr": "10.78.0.0/24", "gateway_ip": "10.78.0.9", "allocation_pools": ["10.78.0.5-10.78.0.15"]}, "lies in the allocation pool"),
+        (
+            {"cidr": "10.78.0.0/24", "gateway_ip": "10.78.0.9", "allocation_pools": ["10.78.0.5-10.78.0.15"]},
+            "lies in the allocation pool",
+        ),
     ],
 )
 def test_addresses_that_do_not_fit(new_site: NewSite, network: Any, subnet: Any, fields: dict[str, Any], why: str) -> None:
