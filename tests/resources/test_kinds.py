@@ -43,7 +43,7 @@ SAMPLES: list[Resource] = [
     User("u", email="u@x", password_from="random"),
     RoleAssignment("member", user="u", project="p"),
     Quota("p", cores=20, gigabytes=1024),
-    Flavor("f", ram=512, vcpus=1, disk=0, extra_specs={"a": 1}),  # type: ignore[dict-item]
+    Flavor("f", ram=512, vcpus=1, disk=0, extra_specs={"a": 1}),
     KeyPair("k", KEY + " me@here"),
     Image("i", disk_format="qcow2", container_format="bare", properties={"os_type": "linux"}),
     Volume("v", size=1, metadata={"a": "1"}),
@@ -93,7 +93,7 @@ def test_an_unknown_kind() -> None:
 @pytest.mark.parametrize(
     "make",
     [
-        lambda: Network("n", physical_network="default", segmentation_id="204"),  # type: ignore[arg-type]
+        lambda: Network("n", physical_network="default", segmentation_id="204"),
         lambda: Network("n", mtu=True),
         lambda: Subnet("s", "n", cidr="10.0.0.0"),
         lambda: Port("p", "n", ip_address="10.0.0.5", fixed_ips=["10.0.0.6"]),
