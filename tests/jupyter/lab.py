@@ -28,6 +28,7 @@ CELLS = ".jp-Notebook .jp-Cell"
 class Server:
     """JupyterLab, started by ``stackbook jupyter``; its token is read from its own private file."""
 
+    workspace: Path
     process: subprocess.Popen[bytes]
     url: str
     token: str
@@ -57,7 +58,7 @@ def serve(workspace: Path, *more: str) -> Server:
             pytest.fail(f"JupyterLab did not start:\n{(own / 'log').read_text()}")
         time.sleep(0.1)
     told = json.loads(listening.read_text())
-    return Server(process, told["url"], told["token"])
+    return Server(workspace, process, told["url"], told["token"])
 
 
 class Notebook:

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import nbformat
 import pytest
 
 from tests.jupyter.lab import Notebook, Server, serve
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 NETWORK, PORT = "vlan204", "web-port"
 TO_THE_PLAN = ("site: str", "connect(site", "before = survey", "stops = preflight", "desired =", "planned = plan")
 APPLY = "outcome = apply"
+SETTINGS = '[sites.sandbox]\nlayout = "sandbox"\nsandbox = "{}"\n'
 
 
 def stackbook(*words: str) -> str:
@@ -44,11 +46,13 @@ def network(cloud: Connection) -> Iterator[str]:
         cloud.network.delete_network(made)
 
 
-@pytest.fixture
-def server(sandbox: Path, workspace: Path) -> Iterator[Server]:
+@pytest.fixture(scope="module")
+def opened(sandbox: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
     """JupyterLab on a fresh workspace."""
-    stackbook("init")
-    started = serve(workspace)
+    folder = tmp_path_factory.mktemp("workspace")
+    stackbook("init", str(folder))
+    (folder / "stackbook.toml").write_text(SETTINGS.format("tests"))
+    started = serve(folder)
     try:
         yield started
     finally:
@@ -56,6 +60,13 @@ def server(sandbox: Path, workspace: Path) -> Iterator[Server]:
         with contextlib.suppress(subprocess.TimeoutExpired):
             started.process.wait(20)
         started.process.kill()
+
+
+@pytest.fixture
+def server(opened: Server, monkeypatch: pytest.MonkeyPatch) -> Server:
+    """That JupyterLab, its workspace the current folder."""
+    monkeypatch.chdir(opened.workspace)
+    return opened
 
 
 @pytest.fixture
@@ -74,7 +85,7 @@ def runs() -> list[dict[str, Any]]:
     return found
 
 
-def test_from_plan_to_proof(page: Page, server: Server, network: str, cloud: Connection, workspace: Path) -> None:
+def test_from_plan_to_proof(page: Page, server: Server, network: str, cloud: Connection) -> None:
     """Cell by cell: a coloured plan; a short refusal; the digest approved; the proofs; a true record and its report.
 
     Without its sandbox, the cell that connects names the command that makes it. No news, no request but to the server.
@@ -82,7 +93,7 @@ def test_from_plan_to_proof(page: Page, server: Server, network: str, cloud: Con
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     book = Notebook(page, server, "fixed-ip")
-    assert (sys.executable, workspace / "notebooks") in server.kernels()
+    assert (sys.executable, server.workspace / "notebooks") in server.kernels()
     shown = [book.run(source) for source in TO_THE_PLAN][-1]
     digest = shown.locator(".sb-head code").inner_text()
     assert re.fullmatch(r"p-[0-9a-f]{8}", digest)
@@ -104,11 +115,13 @@ def test_from_plan_to_proof(page: Page, server: Server, network: str, cloud: Con
     assert "nothing else changed" in book.run("untouched(").locator(".sb-good").inner_text()
     assert [port.fixed_ips[0]["ip_address"] for port in cloud.network.ports(name=PORT)] == ["192.0.2.50"]
 
-    (workspace / "stackbook.toml").write_text('[sites.sandbox]\nlayout = "sandbox"\nsandbox = "absent"\n')
+    settings = server.workspace / "stackbook.toml"
+    settings.write_text(SETTINGS.format("absent"))
     book.run("site: str")
     told = book.run("connect(site").inner_text()
     assert told.startswith("BadInput: sandbox 'absent' does not exist yet")
     assert "stackbook sandbox up --name absent" in told and "Traceback" not in told
+    settings.write_text(SETTINGS.format("tests"))
 
     assert page.locator(".jp-Dialog, .jp-toastContainer *").count() == 0
     assert not [url for url in asked if not url.startswith((server.url, "data:", "blob:", server.url.replace("http", "ws")))]
@@ -125,3 +138,22 @@ def _report_of_the_runs(page: Page, digest: str) -> None:
     told = page.locator("body").inner_text()
     for words in ("Applied", "192.0.2.50", "nothing left to do", "nothing else changed", f"stackbook undo {newest['run']}"):
         assert words in told, words
+
+
+def test_a_form_plans_and_applies(page: Page, server: Server, network: str, cloud: Connection) -> None:
+    """Fields changed, Plan pressed: the plan shows and nothing is made; Apply pressed: it is made and proved."""
+    made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell('from stackbook.widgets import form\nform("fixed-ip")')])
+    made.metadata.kernelspec = {"name": "python3", "display_name": "Python 3", "language": "python"}
+    nbformat.write(made, server.workspace / "notebooks" / "form.ipynb")
+    book = Notebook(page, server, "form")
+    shown = book.run("form(")
+    plan, apply = (shown.get_by_role("button", name=name) for name in ("Plan", "Apply"))
+    assert apply.is_disabled()
+    shown.get_by_label("ip", exact=True).fill("192.0.2.77")
+    plan.click()
+    shown.locator("ins", has_text="192.0.2.77").wait_for()
+    assert apply.is_enabled() and not list(cloud.network.ports(name=PORT))
+    apply.click()
+    shown.locator(".sb-good", has_text="nothing left to do").wait_for()
+    assert [port.fixed_ips[0]["ip_address"] for port in cloud.network.ports(name=PORT)] == ["192.0.2.77"]
+    assert [(run["status"], run["done"]) for run in runs()[:2]] == [("applied", 1), ("planned", 0)]
