@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stackbook.site import Site
 
 BACKUPS = "/var/lib/stackbook/backups"
-SECRET_OPTION = re.compile(r"passw|secret|token|credential|private_key|^connection$|transport_url|memcache.*key", re.I)
+SECRET_OPTION = re.compile(r"passw|secret|token|credential|private_key|^connection$|transport_url|memcache.*key", re.IGNORECASE)
 
 
 @dataclass(frozen=True, kw_only=True)
