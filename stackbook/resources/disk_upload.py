@@ -83,7 +83,7 @@ def _filled(conn: Connection, address: str, disk: BundleDisk, id: str) -> str:
     _renew(conn)
     headers = {"Content-Type": "application/octet-stream"}
     conn.image.put(f"/images/{id}/file", data=Chunked(body), headers=headers, raise_exc=True)
-    image = settled(lambda: lookup.existing(conn.image.get_image, id), lambda found: _state(found), what=address)
+    image = settled(lambda: lookup.existing(conn.image.get_image, id), _state, what=address)
     _compare(address, disk, body, image)
     sent = {"op": "add", "path": f"/{SHA512}", "value": image.hash_value}  # type: ignore[union-attr]
     patch = {"Content-Type": "application/openstack-images-v2.1-json-patch"}

@@ -128,7 +128,9 @@ def describe(
     controller: str = "lsilogic",
 ) -> bytes:
     """An OVF as vSphere writes it."""
-    files = "".join(f'<File ovf:href="{os.path.basename(d)}" ovf:id="file{n}" ovf:size="{os.path.getsize(d)}"/>' for n, d in enumerate(disks))
+    files = "".join(
+        f'<File ovf:href="{os.path.basename(d)}" ovf:id="file{n}" ovf:size="{os.path.getsize(d)}"/>' for n, d in enumerate(disks)
+    )
     listed = "".join(
         f'<Disk ovf:capacity="{size}" ovf:capacityAllocationUnits="byte" ovf:diskId="vmdisk{n}" ovf:fileRef="file{n}"/>'
         for n, size in enumerate(sizes)
@@ -139,7 +141,9 @@ def describe(
         items += CARD.format(mac=address, place=7 + n, network=networks[min(n, len(networks) - 1)], id=30 + n)
     if firmware == "efi":
         config += '<vmw:Config ovf:required="false" vmw:key="firmware" vmw:value="efi"/>'
-    values = dict(files=files, disks=listed, name=name, os_id=os_id, os_type=os_type, vcpus=vcpus, ram=ram, items=items, config=config)
+    values = dict(
+        files=files, disks=listed, name=name, os_id=os_id, os_type=os_type, vcpus=vcpus, ram=ram, items=items, config=config
+    )
     return OVF.format(**values, controller=controller).encode()
 
 
@@ -168,14 +172,20 @@ def tar(path: Path, members: Sequence[tuple[str, bytes | str]], format: int = ta
 
 
 def ova(
-    folder: Path, name: str, sizes: Sequence[int] = (8 * MIB,), *, algorithm: str | None = "sha256", subformat: str = "streamOptimized", **about: object
+    folder: Path,
+    name: str,
+    sizes: Sequence[int] = (8 * MIB,),
+    *,
+    algorithm: str | None = "sha256",
+    subformat: str = "streamOptimized",
+    **about: object,
 ) -> Made:
     """An OVA of random disks, and the raw disks it holds."""
     raws = [raw(folder / f"{name}-{n}.raw", size, seed=n + len(name)) for n, size in enumerate(sizes)]
     disks = [vmdk(source, folder / f"{name}-disk{n}.vmdk", subformat) for n, source in enumerate(raws)]
     ovf = describe(name, disks, sizes=sizes, **about)  # type: ignore[arg-type]
     members: list[tuple[str, bytes | str]] = [(f"{name}.ovf", ovf)]
-    listed = {f"{name}.ovf": ovf, **{os.path.basename(disk): disk for disk in disks}}
+    listed: dict[str, bytes | str] = {f"{name}.ovf": ovf, **{os.path.basename(disk): disk for disk in disks}}
     if algorithm:
         members.append((f"{name}.mf", manifest(listed, algorithm)))
     members += [(os.path.basename(disk), disk) for disk in disks]

@@ -32,8 +32,8 @@ def networks(new_site: Callable[[], Site]) -> None:
 @pytest.fixture
 def roomy(sandbox: Path, cloud: Any) -> Iterator[None]:
     """Room and quota for 2 TiB in the sandbox's volume group."""
-    from stackbook.hosts import Host
     from stackbook.config import HostSettings
+    from stackbook.hosts import Host
 
     host = Host(HostSettings("controller1", root=str(sandbox / "hosts" / "controller1")))
     before = host.read("/etc/cinder/cinder.conf") or b""

@@ -42,7 +42,8 @@ def seeds(folder: Path) -> dict[str, Path]:
     (folder / "o.ovf").write_bytes(ovf)
     (folder / "m.vmx").write_text(
         'displayName = "m"\nnumvcpus = "2"\nmemsize = "512"\nguestOS = "debian12-64"\nscsi0.virtualDev = "pvscsi"\n'
-        'scsi0:0.present = "TRUE"\nscsi0:0.fileName = "stream.vmdk"\nethernet0.present = "TRUE"\nethernet0.address = "00:50:56:01:02:03"\n'
+        'scsi0:0.present = "TRUE"\nscsi0:0.fileName = "stream.vmdk"\n'
+        'ethernet0.present = "TRUE"\nethernet0.address = "00:50:56:01:02:03"\n'
     )
     return {**{name: Path(path) for name, path in found.items()}, "ovf": folder / "o.ovf", "vmx": folder / "m.vmx"}
 
@@ -74,7 +75,9 @@ def damaged(data: bytes, dice: random.Random) -> bytes:
         size = dice.choice((1, 2, 4, 8, 16))
         kind = dice.randrange(6)
         if kind < 3:
-            value = dice.choice((bytes(size), b"\xff" * size, dice.randbytes(size), (1 << dice.randrange(63)).to_bytes(8, "little")))
+            value = dice.choice(
+                (bytes(size), b"\xff" * size, dice.randbytes(size), (1 << dice.randrange(63)).to_bytes(8, "little"))
+            )
             out[at : at + len(value)] = value
         elif kind == 3:
             del out[at : at + dice.choice((1, 512, len(out)))]

@@ -51,9 +51,22 @@ def test_damaged(kind: str, sound: dict[str, tuple[Path, bytes]]) -> None:
 TEXT = st.one_of(
     st.binary(max_size=400),
     st.text(max_size=200).map(lambda text: text.encode()),
-    st.lists(st.sampled_from(['RW 8 FLAT "a" 0', "RW 9 ZERO", 'createType="monolithicFlat"', "# Disk DescriptorFile", "CID=1", "SHA1(a)= 00", 'a = "b"', "<a>", "</a>"]), max_size=12).map(
-        lambda lines: "\n".join(lines).encode()
-    ),
+    st.lists(
+        st.sampled_from(
+            [
+                'RW 8 FLAT "a" 0',
+                "RW 9 ZERO",
+                'createType="monolithicFlat"',
+                "# Disk DescriptorFile",
+                "CID=1",
+                "SHA1(a)= 00",
+                'a = "b"',
+                "<a>",
+                "</a>",
+            ]
+        ),
+        max_size=12,
+    ).map(lambda lines: "\n".join(lines).encode()),
 )
 
 

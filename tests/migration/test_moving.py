@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ import pytest
 from stackbook import apply, plan, plan_undo, verify
 from stackbook.errors import CloudFailed, PlanNotApproved, StackbookError
 from stackbook.journal import Run, open_run
+from stackbook.migration import passage
 from stackbook.moves import consoles, fit, landed, wave
 from stackbook.moves.move import Move
-from stackbook.resources import Disk, disk, disk_upload
+from stackbook.resources import Disk, disk_place, disk_upload
 from stackbook.site import Site
 
 from . import bundles
@@ -37,7 +39,9 @@ def bios(folder: Path) -> tuple[bundles.Made, dict[str, str], list[str]]:
 def uefi(folder: Path) -> tuple[bundles.Made, dict[str, str], list[str]]:
     """A Linux machine with UEFI, two disks, two cards on two networks."""
     macs = ["00:50:56:0a:00:01", "00:50:56:0a:00:02"]
-    made = bundles.ova(folder, "linux-uefi", (32 * MIB, 20 * MIB), macs=macs, networks=("LAN", "SAN"), firmware="efi", vcpus=2, ram=2048)
+    made = bundles.ova(
+        folder, "linux-uefi", (32 * MIB, 20 * MIB), macs=macs, networks=("LAN", "SAN"), firmware="efi", vcpus=2, ram=2048
+    )
     return made, {"networks": "LAN=app,SAN=backup", "ips": "192.0.2.11, 198.51.100.11"}, macs
 
 
@@ -58,7 +62,9 @@ def split(folder: Path) -> tuple[bundles.Made, dict[str, str], list[str]]:
     (folder / "split-f002.vmdk").write_bytes(whole[15 * MIB :])
     one = f'RW {2 * half} FLAT "split-f001.vmdk" 0'
     assert one in text
-    (folder / "split.vmdk").write_text(text.replace(one, f'RW {half} FLAT "split-f001.vmdk" 0\nRW {half} FLAT "split-f002.vmdk" 0'))
+    (folder / "split.vmdk").write_text(
+        text.replace(one, f'RW {half} FLAT "split-f001.vmdk" 0\nRW {half} FLAT "split-f002.vmdk" 0')
+    )
     (folder / "split.vmx").write_text(
         'displayName = "split-flat"\nnumvcpus = "1"\nmemsize = "512"\nguestOS = "debian12-64"\n'
         'sata0:0.present = "TRUE"\nsata0:0.fileName = "split.vmdk"\n'
@@ -87,11 +93,11 @@ def requests(kill: int = 0) -> Iterator[list[tuple[str, str]]]:
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
-    Session.request = request
+    Session.request = request  # type: ignore[method-assign]
     try:
         yield found
     finally:
-        Session.request = original
+        Session.request = original  # type: ignore[method-assign]
 
 
 def undo(run: Run, site: Site) -> None:
@@ -214,7 +220,9 @@ def test_no_temporary_disk(subformat: str, new_site: NewSite, tmp_path: Path) ->
     with watched() as seen:
         apply(planned, site, approve="yes")
     undo(site.run, new_site())
-    ours = [path for path in seen["files"] if not path.startswith((str(site.run.folder), os.environ["XDG_STATE_HOME"], "/dev/null"))]
+    ours = [
+        path for path in seen["files"] if not path.startswith((str(site.run.folder), os.environ["XDG_STATE_HOME"], "/dev/null"))
+    ]
     assert [path for path in ours if not path.endswith((".pyc", "__pycache__")) and ".pyc." not in path] == []
     if subformat != "monolithicFlat":
         assert seen["bytes"] <= 1.02 * (tmp_path / "w.vmdk").stat().st_size
@@ -224,16 +232,16 @@ def test_flipped_byte_in_the_volume(new_site: NewSite, cloud: Any, tmp_path: Pat
     """A byte that changes between image and volume is found; the volume and the image are removed again."""
     site, before = new_site(), orphans(cloud)
     planned = planned_disk(tmp_path, site)
-    original = disk.disk_place.readable
+    original = disk_place.readable
 
     def flipped(site: Site, volume: str) -> str:
-        path = original(site, volume)
+        path = str(original(site, volume))
         with open(path, "r+b") as stream:
             stream.seek(5)
             stream.write(b"\xff")
         return path
 
-    monkeypatch.setattr(disk.disk_place, "readable", flipped)
+    monkeypatch.setattr(disk_place, "readable", flipped)
     with pytest.raises(CloudFailed, match="does not hold"):
         apply(planned, site, approve="yes")
     assert orphans(cloud) == before
@@ -243,13 +251,13 @@ def test_flipped_byte_on_the_way(new_site: NewSite, cloud: Any, tmp_path: Path, 
     """A byte that changes on the wire is found by glance's checksum; the image is removed again."""
     site, before = new_site(), orphans(cloud)
     planned = planned_disk(tmp_path, site)
-    original = disk_upload.Chunked.__iter__
+    original = passage.Chunked.__iter__
 
     def flipped(self: Any) -> Iterator[bytes]:
         for number, block in enumerate(original(self)):
             yield block[:9000] + bytes([block[9000] ^ 1]) + block[9001:] if number == 0 else block
 
-    monkeypatch.setattr(disk_upload.Chunked, "__iter__", flipped)
+    monkeypatch.setattr(passage.Chunked, "__iter__", flipped)
     with pytest.raises(CloudFailed, match="what arrived is not"):
         apply(planned, site, approve="yes")
     assert orphans(cloud) == before
@@ -297,7 +305,7 @@ def planned_disk(folder: Path, site: Site) -> Any:
 
 
 def test_killed_at_each_step(new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
-    """kill -9 before and after each request that writes: run again, all is there once; undone, nothing is left."""
+    """A kill -9 before and after each request that writes: run again, all is there once; undone, nothing is left."""
     before = orphans(cloud)
     count = len(steps(new_site(), tmp_path))
     assert count >= 5
@@ -305,7 +313,7 @@ def test_killed_at_each_step(new_site: NewSite, cloud: Any, tmp_path: Path) -> N
         for kill in (number, -number) if number < 4 else (number if number % 2 else -number,):
             site = new_site()
             planned = planned_disk(tmp_path, site)
-            assert killed(lambda: apply(planned, site, approve="yes"), kill), kill
+            assert killed(partial(apply, planned, site, approve="yes"), kill), kill
             if number % 2:
                 resumed = Site(site.settings, open_run(site.run.folder))
                 left = planned_disk(tmp_path, resumed)
@@ -361,7 +369,15 @@ def test_plan_of_twenty_machines(new_site: NewSite, tmp_path: Path) -> None:
 def test_what_stands_in_the_way(new_site: NewSite, tmp_path: Path) -> None:
     """Each reason to stop is a row of its own, with what was found."""
     two = ("00:50:56:0f:00:01", "00:50:56:0f:00:01")
-    made = bundles.ova(tmp_path, "bad", (2 * MIB,), macs=two, networks=("A", "B"), vcpus=500, config='<vmw:Config vmw:key="bootOptions.efiSecureBootEnabled" vmw:value="true"/>')
+    made = bundles.ova(
+        tmp_path,
+        "bad",
+        (2 * MIB,),
+        macs=two,
+        networks=("A", "B"),
+        vcpus=500,
+        config='<vmw:Config vmw:key="bootOptions.efiSecureBootEnabled" vmw:value="true"/>',
+    )
     site = new_site()
     (tmp_path / "broken.ova").write_bytes(b"x" * 2000)
     found = wave(str(tmp_path), site, networks="A=app,B=nowhere", ips="203.0.113.5,192.0.2.1")

@@ -1,0 +1,297 @@
+"""A VM's disk out of an OVA into a bootable volume: our path against the usual one, and against the floor.
+
+    python -m benchmarks.migration [GIB]
+
+The usual one: untar, ``qemu-img convert``, ``openstack image create``, volume from image. The floor: the slower of reading
+the OVA once, and the services' own work (the same bytes put into glance, and cinder's volume of it). In one run, in turn.
+Needs a sandbox, qemu-img, and python-openstackclient; the machine should have nothing else to do.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import random
+import resource
+import statistics
+import subprocess
+import sys
+import tarfile
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from stackbook import apply, connect, plan, sandbox
+from stackbook.migration import inspect
+from stackbook.migration.passage import compare
+from stackbook.migration.window import Device
+from stackbook.resources import Disk, disk_place
+
+GIB, MIB = 1 << 30, 1 << 20
+ROUNDS = 3
+SANDBOX = os.environ.get("STACKBOOK_BENCH_SANDBOX", "bench")
+MOST_OF_PEER, MOST_OF_FLOOR, MOST_ON_WIRE = 0.5, 1.3, 1.02
+
+
+@dataclass
+class Cost:
+    """What one way cost: seconds, seconds of the client's CPU, bytes sent, bytes of temporary disk."""
+
+    wall: float
+    cpu: float
+    wire: int = 0
+    disk: int = 0
+
+
+def main(gib: float = 4) -> bool:
+    """Measure, print the table, and tell whether a budget was exceeded."""
+    with tempfile.TemporaryDirectory(dir=os.environ.get("STACKBOOK_BENCH_DIR")) as name, _site() as site:
+        ova = _ova(Path(name), int(gib * GIB))
+        found: dict[str, list[Cost]] = {"ours": [], "usual": [], "read": [], "services": [], "comparing": []}
+        for turn in range(ROUNDS):
+            for way in (_ours, _usual, _services):
+                way(site, ova, found)
+            _measured(found["read"], lambda: _read(ova))
+            print(f"round {turn + 1} of {ROUNDS}", flush=True)
+    return _told(found, ova.stat().st_size if ova.exists() else found["services"][0].wire, gib)
+
+
+def _told(found: dict[str, list[Cost]], container: int, gib: float) -> bool:
+    best = {way: min(costs, key=lambda cost: cost.wall) for way, costs in found.items()}
+    middle = {way: statistics.median(cost.wall for cost in costs) for way, costs in found.items()}
+    print(f"{gib:g} GiB disk, OVA of {container / MIB:.0f} MiB; median of {ROUNDS} rounds, load {os.getloadavg()[0]:.1f}\n")
+    print("| | wall s | client CPU s | sent MiB | temporary disk MiB |\n|-|-|-|-|-|")
+    for way, told in TOLD.items():
+        cost = best[way]
+        print(f"| {told} | {middle[way]:.1f} | {cost.cpu:.1f} | {cost.wire / MIB:.0f} | {cost.disk / MIB:.0f} |")
+    ours, floor = middle["ours"] - middle["comparing"], max(middle["read"], middle["services"])
+    rows = [
+        ("ours / usual", middle["ours"] / middle["usual"], MOST_OF_PEER),
+        ("ours without comparing / floor", ours / floor, MOST_OF_FLOOR),
+        ("sent / container", best["ours"].wire / container, MOST_ON_WIRE),
+        ("temporary disk, MiB", best["ours"].disk / MIB, 0.0),
+    ]
+    for what, value, most in rows:
+        print(f"{what}: {value:.3f} (at most {most:g}){'' if value <= most else '  EXCEEDED'}")
+    return any(value > most for _, value, most in rows)
+
+
+TOLD = {
+    "ours": "ours, every byte compared",
+    "comparing": "of which comparing",
+    "usual": "untar, convert, image create, volume",
+    "services": "floor: the services' own work",
+    "read": "floor: reading the OVA",
+}
+
+
+def _ours(site: Any, ova: Path, found: dict[str, list[Cost]]) -> None:
+    with _watched() as seen:
+        _measured(found["ours"], lambda: _moved(ova))
+    found["ours"][-1].wire, found["ours"][-1].disk = seen["sent"], seen["written"]
+    volume = site.conn.block_storage.find_volume("bench-disk0")
+    with Device(disk_place.readable(site, volume.id)) as device:
+        _measured(found["comparing"], lambda: compare(inspect(str(ova)).disks[0], device))
+    _gone(site, volume)
+
+
+def _moved(ova: Path) -> None:
+    site, disk = connect(_name(), runbook="bench"), inspect(str(ova)).disks[0]
+    wanted = Disk(name="bench-disk0", bundle=str(ova), source=disk.source, seen=disk.seen, size=disk.gib, bootable=True)
+    apply(plan([wanted], site), site, approve="yes")
+
+
+def _usual(site: Any, ova: Path, found: dict[str, list[Cost]]) -> None:
+    folder = ova.parent / "usual"
+    folder.mkdir()
+    _measured(found["usual"], lambda: _by_hand(site, ova, folder))
+    found["usual"][-1].disk = sum(path.stat().st_blocks * 512 for path in folder.iterdir())
+    found["usual"][-1].wire = (folder / "disk.qcow2").stat().st_size
+    for path in folder.iterdir():
+        path.unlink()
+    folder.rmdir()
+    _gone(site, site.conn.block_storage.find_volume("bench-usual"))
+
+
+def _by_hand(site: Any, ova: Path, folder: Path) -> None:
+    run = lambda *words: subprocess.run(words, cwd=folder, check=True, stdout=subprocess.DEVNULL, env=_environment())  # noqa: E731
+    run("tar", "xf", str(ova))
+    run("qemu-img", "convert", "-f", "vmdk", "-O", "qcow2", "disk.vmdk", "disk.qcow2")
+    openstack = str(Path(sys.executable).parent / "openstack")
+    run(
+        openstack,
+        "image",
+        "create",
+        "--disk-format",
+        "qcow2",
+        "--container-format",
+        "bare",
+        "--file",
+        "disk.qcow2",
+        "bench-usual",
+    )
+    _volume(site, "bench-usual")
+
+
+def _services(site: Any, ova: Path, found: dict[str, list[Cost]]) -> None:
+    part = inspect(str(ova)).disks[0].parts[0]
+    with part.open() as window:
+        content = [window.read(at, min(MIB, part.size - at)) for at in range(0, part.size, MIB)]
+    _measured(found["services"], lambda: _straight(site, content))
+    found["services"][-1].wire = part.size
+    _gone(site, site.conn.block_storage.find_volume("bench-straight"))
+
+
+def _straight(site: Any, content: list[bytes]) -> None:
+    body = {"name": "bench-straight", "disk_format": "vmdk", "container_format": "bare"}
+    id = site.conn.image.post("/images", json=body, raise_exc=True).json()["id"]
+    headers = {"Content-Type": "application/octet-stream"}
+    site.conn.image.put(f"/images/{id}/file", data=_Blocks(content), headers=headers, raise_exc=True)
+    _volume(site, "bench-straight")
+
+
+class _Blocks:
+    def __init__(self, blocks: list[bytes]) -> None:
+        self.blocks = blocks
+
+    def __len__(self) -> int:
+        return sum(map(len, self.blocks))
+
+    def __iter__(self) -> Iterator[bytes]:
+        return iter(self.blocks)
+
+
+def _volume(site: Any, name: str) -> None:
+    image = next(iter(site.conn.image.images(name=name)))
+    size = max(1, int(float(os.environ.get("STACKBOOK_BENCH_GIB", "4")) + 0.999))
+    volume = site.conn.block_storage.create_volume(name=name, size=size, image_id=image.id)
+    site.conn.block_storage.wait_for_status(volume, "available", interval=0.2, wait=600)
+    site.conn.image.delete_image(image.id)
+
+
+def _gone(site: Any, volume: Any) -> None:
+    site.conn.block_storage.delete_volume(volume.id)
+    site.conn.block_storage.wait_for_delete(volume, interval=0.2, wait=300)
+
+
+def _read(ova: Path) -> None:
+    with ova.open("rb", buffering=0) as stream:
+        buffer = bytearray(MIB)
+        while stream.readinto(buffer):
+            pass
+
+
+def _measured(into: list[Cost], act: Callable[[], object]) -> None:
+    before, begun = _cpu(), time.monotonic()
+    with contextlib.redirect_stdout(open(os.devnull, "w")):
+        act()
+    into.append(Cost(time.monotonic() - begun, _cpu() - before))
+
+
+def _cpu() -> float:
+    used = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(each.ru_utime + each.ru_stime for each in used)
+
+
+_SEEN: list[dict[str, int]] = []
+
+
+def _opened(event: str, arguments: Any) -> None:
+    if event == "open" and _SEEN and arguments[2] and arguments[2] & (os.O_WRONLY | os.O_RDWR):
+        path = str(arguments[0])
+        if "/runs/" not in path and "/locks/" not in path and path != os.devnull and not path.endswith(".pyc"):
+            _SEEN[-1]["written"] += 1 << 40  # any file at all is over the budget
+
+
+@contextlib.contextmanager
+def _watched() -> Iterator[dict[str, int]]:
+    """Counts the bytes that this process sends over HTTP, and notices every file that it opens for writing."""
+    import http.client
+
+    seen, original = {"sent": 0, "written": 0}, http.client.HTTPConnection.send
+
+    def send(self: Any, data: Any) -> None:
+        seen["sent"] += len(data)
+        original(self, data)
+
+    http.client.HTTPConnection.send = send  # type: ignore[method-assign]
+    _SEEN.append(seen)
+    try:
+        yield seen
+    finally:
+        _SEEN.pop()
+        http.client.HTTPConnection.send = original  # type: ignore[method-assign]
+
+
+def _ova(folder: Path, size: int) -> Path:
+    """An OVA whose disk is a third full, of data that packs to about a half."""
+    print("making the OVA …", flush=True)
+    raw, dice = folder / "disk.raw", random.Random(5)
+    half = [dice.randbytes(32 * 1024) + b"stackbook " * 3277 for _ in range(64)]
+    with raw.open("wb") as stream:
+        stream.truncate(size)
+        for at in range(MIB, size * 9 // 10, 3 * MIB):
+            stream.seek(at)
+            stream.write(b"".join(dice.choices(half, k=16)))
+    subprocess.run(
+        [
+            "qemu-img",
+            "convert",
+            "-f",
+            "raw",
+            "-O",
+            "vmdk",
+            "-o",
+            "subformat=streamOptimized",
+            str(raw),
+            str(folder / "disk.vmdk"),
+        ],
+        check=True,
+    )
+    raw.unlink()
+    ovf = OVF.format(file=(folder / "disk.vmdk").stat().st_size, size=size)
+    (folder / "bench.ovf").write_text(ovf)
+    with tarfile.open(folder / "bench.ova", "w", format=tarfile.USTAR_FORMAT) as archive:
+        for name in ("bench.ovf", "disk.vmdk"):
+            archive.add(folder / name, name)
+            (folder / name).unlink()
+    return folder / "bench.ova"
+
+
+OVF = """<Envelope xmlns="http://schemas.dmtf.org/ovf/envelope/1" xmlns:ovf="http://schemas.dmtf.org/ovf/envelope/1"
+ xmlns:rasd="http://schemas.dmtf.org/wbem/wscim/1/cim-schema/2/CIM_ResourceAllocationSettingData">
+<References><File ovf:href="disk.vmdk" ovf:id="f" ovf:size="{file}"/></References>
+<DiskSection><Disk ovf:capacity="{size}" ovf:diskId="d" ovf:fileRef="f"/></DiskSection>
+<VirtualSystem ovf:id="bench"><VirtualHardwareSection>
+<Item><rasd:HostResource>ovf:/disk/d</rasd:HostResource><rasd:InstanceID>1</rasd:InstanceID><rasd:ResourceType>17</rasd:ResourceType></Item>
+</VirtualHardwareSection></VirtualSystem></Envelope>"""
+
+
+def _name() -> str:
+    return f"sandbox:{SANDBOX}"
+
+
+def _environment() -> dict[str, str]:
+    return {**os.environ, **sandbox.environment(SANDBOX)}
+
+
+@contextlib.contextmanager
+def _site() -> Iterator[Any]:
+    sandbox.up(SANDBOX, progress=print)
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        (Path(folder) / "stackbook.toml").touch()
+        try:
+            yield connect(_name(), runbook="bench")
+        finally:
+            if "STACKBOOK_BENCH_SANDBOX" not in os.environ:
+                sandbox.down(SANDBOX)
+
+
+sys.addaudithook(_opened)
+if __name__ == "__main__":
+    size = float(sys.argv[1]) if len(sys.argv) > 1 else 4.0
+    os.environ["STACKBOOK_BENCH_GIB"] = str(size)
+    sys.exit(main(size))
