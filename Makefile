@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit system env docs bench tempest clean
+.PHONY: help demo test lint types unit system env docs bench fuzz tempest clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -44,6 +44,9 @@ docs: env
 
 bench: env
 	$(BIN)/python -m benchmarks
+
+fuzz: env
+	$(BIN)/python -m tests.migration.fuzz $(or $(SECONDS_EACH),600)
 
 tempest: env
 	$(BIN)/python tests/tempest/run.py
