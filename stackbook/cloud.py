@@ -39,7 +39,8 @@ def sign_in(connection: Connection, site: SiteSettings) -> None:
     except Exception as error:  # openstacksdk wraps, keystoneauth1 does not: both name the cause in their text
         refused = isinstance(error.__cause__ or error, exceptions.Unauthorized) or "401" in str(error)
         what = "refused the credentials" if refused else "can't be reached"
-        hint = "stackbook sandbox up" if site.sandbox else "check the entry in clouds.yaml, then: openstack token issue"
+        name = "" if site.sandbox == "default" else f" --name {site.sandbox}"
+        hint = f"stackbook sandbox up{name}" if site.sandbox else "check the entry in clouds.yaml, then: openstack token issue"
         raise Unreachable(f"site {site.name}: the cloud {what}", found=_brief(error), hint=hint) from None
 
 
