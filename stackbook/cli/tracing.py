@@ -8,19 +8,15 @@ import shutil
 import sys
 from argparse import Namespace
 from contextlib import redirect_stdout
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from stackbook.errors import BadInput
 from stackbook.render.text import colours
 
 if TYPE_CHECKING:
     from stackbook.logs.diagnose import Diagnosis
     from stackbook.site import Site
 
-_AGO = re.compile(r"(\d{1,6})\s*([smhd])")
 _STAMP = re.compile(r"\d{8}T\d{6}")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 def trace(arguments: Namespace) -> None:
@@ -58,8 +54,9 @@ def combined(found: list[Diagnosis]) -> dict[str, Any]:
 
 def _traced(site: Site, given: str, arguments: Namespace, progress: Any) -> Diagnosis:
     from stackbook.logs.diagnose import diagnose
+    from stackbook.troubleshooting import moment
 
-    request = "" if _looks_like_an_id(given) else request_of_run(given)
+    request = "" if _looks_like_an_id(given) else _request(given)
     since, until = moment(arguments.since), moment(arguments.until)
     return diagnose(site, given, since=since, until=until, request=request, ask=not arguments.logs_only, progress=progress)
 
@@ -70,27 +67,11 @@ def _looks_like_an_id(given: str) -> bool:
     return bool(REQUEST.fullmatch(given) or UUID.fullmatch(given.lower()))
 
 
-def request_of_run(given: str) -> str:
-    """The request id of the run that `given` names: its folder's name, or ``last``; empty when it names none."""
-    from stackbook.journal import open_run
+def _request(given: str) -> str:
+    """The request id of the run that `given` names: its folder, the beginning of its name, or ``last``; else empty."""
     from stackbook.runbook.history import LAST, folders
+    from stackbook.troubleshooting import request_of_run
 
-    listed = folders()
-    chosen = listed[:1] if given == LAST else [folder for folder in listed if folder.name == given]
-    if _STAMP.match(given) and not chosen:
-        chosen = [folder for folder in listed if given in folder.name]
-    return open_run(chosen[0]).request_id if chosen else ""
-
-
-def moment(text: str | None) -> datetime | None:
-    """A time: ISO 8601 (UTC unless it names a zone), or how long ago, such as ``2h``."""
-    if not text:
-        return None
-    if ago := _AGO.fullmatch(text.strip()):
-        return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
-    try:
-        found = datetime.fromisoformat(text)
-    except ValueError:
-        raise BadInput(f"{text!r} is no time", hint="2h, 30m, 3d, or 2026-11-23T14:05 (UTC)") from None
-    return found if found.tzinfo else found.replace(tzinfo=UTC)
-
+    listed = folders() if given == LAST or _STAMP.match(given) else []
+    chosen = listed[:1] if given == LAST else [folder for folder in listed if given in folder.name]
+    return request_of_run(chosen[0].name) if chosen else ""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
@@ -116,11 +115,10 @@ class Answers:
     def _version(self, proxy: Any, service: str) -> str | None:
         from openstack.utils import maximum_supported_microversion
 
-        if service == "image" or service == "network":
+        if service not in VERSIONS:
             return None
-        with suppress(KeyError):
-            return str(maximum_supported_microversion(proxy, VERSIONS[service]))
-        return None
+        found = maximum_supported_microversion(proxy, VERSIONS[service])
+        return str(found) if found else None
 
     def _complain(self, service: str, path: str, answer: Any) -> None:
         row = Skipped("", f"API {service}: {path}", f"HTTP {answer.status_code}: {answer.text.strip()[:200]}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -164,7 +164,7 @@ def diagnose(
 
     Raises BadInput for a name that nothing or several things have, and for an id that neither an API nor a log knows.
     """
-    say = progress or (lambda text: None)
+    say = progress or (lambda _: None)
     answers = Answers(site if ask else None)
     say(f"asking the APIs about {given}")
     subject = subjects(given, answers, request)
@@ -175,7 +175,14 @@ class _Trace:
     """One trace on its way."""
 
     def __init__(
-        self, site: Site, subject: Subject, answers: Answers, known: Signatures, since: datetime | None, until: datetime | None, say: Progress
+        self,
+        site: Site,
+        subject: Subject,
+        answers: Answers,
+        known: Signatures,
+        since: datetime | None,
+        until: datetime | None,
+        say: Progress,
     ) -> None:
         self.site, self.subject, self.answers, self.known = site, subject, answers, known
         self.since, self.until, self.say = since, until, say
@@ -208,7 +215,9 @@ class _Trace:
 
     def _around(self, events: Sequence[LogEvent]) -> list[Hit]:
         """What was logged on the same hosts at the time, by other work or none."""
-        times = [event.time for event in events if event.time and serious(event)] or [event.time for event in events if event.time]
+        times = [event.time for event in events if event.time and serious(event)] or [
+            event.time for event in events if event.time
+        ]
         if not times:
             fault = moment((self.subject.row.get("fault") or {}).get("created"))
             times = [fault] if fault else []
@@ -226,13 +235,25 @@ class _Trace:
         """What the APIs call the subject's failure, matched like a line of a log."""
         told = self.subject.row.get("fault") or {}
         texts = [("server fault", told.get("message"), told.get("created"), "")]
-        texts += [("volume message", row.get("user_message"), row.get("created_at"), "") for row in self.subject.related.get("messages", ())]
+        texts += [
+            ("volume message", row.get("user_message"), row.get("created_at"), "")
+            for row in self.subject.related.get("messages", ())
+        ]
         for action in self.subject.related.get("actions", ())[:1]:
-            texts += [(f"instance event {one['event']}", one.get("details"), one.get("finish_time"), one.get("host")) for one in action.get("events") or ()]
+            texts += [
+                (f"instance event {one['event']}", one.get("details"), one.get("finish_time"), one.get("host"))
+                for one in action.get("events") or ()
+            ]
         hits = []
         for what, text, created, host in texts:
             for signature, values in self.known.matching(str(text or "")):
-                evidence = Evidence(str(host or ""), f"API: {what}", moment(created), str(text), values={**values, self.subject.kind: self.subject.id})
+                evidence = Evidence(
+                    str(host or ""),
+                    f"API: {what}",
+                    moment(created),
+                    str(text),
+                    values={**values, self.subject.kind: self.subject.id},
+                )
                 hits.append(Hit(signature, evidence))
         return hits
 
@@ -262,7 +283,9 @@ class _Trace:
             return evidence.with_line(lines.get(_at(evidence.event))) if evidence.event else evidence
 
         causes = [
-            Cause(tuple(tuple(Hit(hit.signature, numbered(hit.evidence)) for hit in path) for path in cause.paths), cause.confidence)
+            Cause(
+                tuple(tuple(Hit(hit.signature, numbered(hit.evidence)) for hit in path) for path in cause.paths), cause.confidence
+            )
             for cause in diagnosis.causes
         ]
         symptom = diagnosis.symptom and Hit(diagnosis.symptom.signature, numbered(diagnosis.symptom.evidence))
@@ -319,7 +342,9 @@ def harvest(subject: Subject, events: Iterable[LogEvent], known: Signatures) -> 
 
 def acts(event: LogEvent) -> bool:
     """Whether the record is of a request that changes something: of a user's request, and no GET."""
-    return bool(event.global_request_id or event.instance or serious(event)) and not re.search(r'"?(?:GET|HEAD) /|GET: /', event.message[:300])
+    return bool(event.global_request_id or event.instance or serious(event)) and not re.search(
+        r'"?(?:GET|HEAD) /|GET: /', event.message[:300]
+    )
 
 
 def serious(event: LogEvent) -> bool:

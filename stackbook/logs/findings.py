@@ -19,7 +19,18 @@ from stackbook.logs.signatures import Signatures
 from stackbook.logs.subject import Subject, moment
 
 OVS = "Open vSwitch agent"
-PASSING = ("creating", "deleting", "attaching", "detaching", "extending", "downloading", "uploading", "reserved", "retyping", "maintenance")
+PASSING = (
+    "creating",
+    "deleting",
+    "attaching",
+    "detaching",
+    "extending",
+    "downloading",
+    "uploading",
+    "reserved",
+    "retyping",
+    "maintenance",
+)
 """States that a volume leaves by itself."""
 PATIENCE = timedelta(minutes=10)
 """How long a volume may be in one of them."""
@@ -63,7 +74,9 @@ def findings(case: Case, known: Signatures) -> list[Hit]:
 
 def _told(id: str, asked: str, text: str, *, host: str = "", time: Any = None, linked: bool = False, **values: Any) -> Told:
     named = {name: str(value) for name, value in values.items() if value not in (None, "")}
-    return id, Evidence(host, f"API: {asked}", moment(time), text, linked=linked, values={**({"host": host} if host else {}), **named})
+    return id, Evidence(
+        host, f"API: {asked}", moment(time), text, linked=linked, values={**({"host": host} if host else {}), **named}
+    )
 
 
 # Networks
@@ -80,7 +93,9 @@ def mappings(case: Case) -> Iterator[Told]:
         asked = "GET /v2.0/agents"
         if not able:
             listed = ", ".join(sorted(reported))
-            yield _told("physnet-unmapped", asked, f"no Open vSwitch agent maps physical network {physnet} (agents on {listed})", **about)
+            yield _told(
+                "physnet-unmapped", asked, f"no Open vSwitch agent maps physical network {physnet} (agents on {listed})", **about
+            )
             continue
         for host in sorted(set(reported) - set(able)):
             text = f"the Open vSwitch agent on {host} maps {reported[host] or 'nothing'}; physical network {physnet} is mapped on {', '.join(sorted(able))}"
@@ -89,7 +104,11 @@ def mappings(case: Case) -> Iterator[Told]:
 
 def _physical_networks(case: Case) -> list[tuple[str, str]]:
     """Physical network and id of a network with it, of what failed to bind."""
-    named = [(hit.evidence.values["physnet"], hit.evidence.values.get("network", "")) for hit in case.hits if "physnet" in hit.evidence.values]
+    named = [
+        (hit.evidence.values["physnet"], hit.evidence.values.get("network", ""))
+        for hit in case.hits
+        if "physnet" in hit.evidence.values
+    ]
     for port in case.ports:
         if port.get("binding:vif_type") == "binding_failed":
             network = case.answers.network(port["network_id"]) or {}
@@ -114,7 +133,12 @@ def _mappings(agent: Row) -> dict[str, str]:
 
 def agents(case: Case) -> Iterator[Told]:
     """Neutron agents that do not report."""
-    ids = {OVS: "ovs-agent-down", "DHCP agent": "dhcp-agent-down", "L3 agent": "l3-agent-down", "Metadata agent": "metadata-agent-down"}
+    ids = {
+        OVS: "ovs-agent-down",
+        "DHCP agent": "dhcp-agent-down",
+        "L3 agent": "l3-agent-down",
+        "Metadata agent": "metadata-agent-down",
+    }
     for agent in case.answers.agents:
         if not agent.get("alive") and agent["agent_type"] in ids:
             text = f"{agent['agent_type']} on {agent['host']} does not report (last heartbeat {agent.get('heartbeat_timestamp')})"
@@ -154,12 +178,27 @@ def ports(case: Case) -> Iterator[Told]:
         about = {"port": port["id"], "linked": True}
         server = _host_of_server(case, port)
         if server and bound and bound != server:
-            yield _told("port-bound-elsewhere", asked, f"port {port['id']} is bound to {bound}, its server runs on {server}", bound=bound, on=server, **about)
+            yield _told(
+                "port-bound-elsewhere",
+                asked,
+                f"port {port['id']} is bound to {bound}, its server runs on {server}",
+                bound=bound,
+                on=server,
+                **about,
+            )
         if port.get("binding:vif_type") == "binding_failed":
-            yield _told("port-binding-failed", asked, f"port {port['id']} on {bound}: vif_type binding_failed", host=bound, **about)
-        if port.get("port_security_enabled", True) and port.get("device_id") and not any(_lets_in(case, group) for group in port.get("security_groups", ())):
+            yield _told(
+                "port-binding-failed", asked, f"port {port['id']} on {bound}: vif_type binding_failed", host=bound, **about
+            )
+        if (
+            port.get("port_security_enabled", True)
+            and port.get("device_id")
+            and not any(_lets_in(case, group) for group in port.get("security_groups", ()))
+        ):
             names = ", ".join(_group(case, group).get("name", group) for group in port.get("security_groups", ())) or "none"
-            yield _told("no-way-in", asked, f"port {port['id']}: no ingress rule in its security groups ({names})", groups=names, **about)
+            yield _told(
+                "no-way-in", asked, f"port {port['id']}: no ingress rule in its security groups ({names})", groups=names, **about
+            )
 
 
 def _host_of_server(case: Case, port: Row) -> str:
@@ -195,7 +234,11 @@ def compute_hosts(case: Case) -> Iterator[Told]:
             yield _told("compute-disabled", asked, f"nova-compute on {host} is disabled ({why})", host=host)
 
 
-CLASSES = {"VCPU": ("vcpus", "no-room-vcpu", "vCPU"), "MEMORY_MB": ("ram", "no-room-ram", "MiB of memory"), "DISK_GB": ("disk", "no-room-disk", "GiB of disk")}
+CLASSES = {
+    "VCPU": ("vcpus", "no-room-vcpu", "vCPU"),
+    "MEMORY_MB": ("ram", "no-room-ram", "MiB of memory"),
+    "DISK_GB": ("disk", "no-room-disk", "GiB of disk"),
+}
 
 
 def room(case: Case) -> Iterator[Told]:
@@ -208,7 +251,12 @@ def room(case: Case) -> Iterator[Told]:
         left = {name: _left(case, provider, kind) for name, provider in _usable(case)}
         if wanted and left and max(left.values()) < wanted:
             told = ", ".join(f"{name} {most}" for name, most in sorted(left.items()))
-            yield _told(id, "GET placement inventories", f"{wanted} {unit} asked; the most that one request can get: {told}", asked=wanted)
+            yield _told(
+                id,
+                "GET placement inventories",
+                f"{wanted} {unit} asked; the most that one request can get: {told}",
+                wanted=wanted,
+            )
 
 
 def _asked_room(case: Case) -> Mapping[str, int]:
@@ -255,7 +303,12 @@ def volume_hosts(case: Case) -> Iterator[Told]:
             text = f"cinder-volume {host} is down (last report {service.get('updated_at')})"
             yield _told("volume-service-down", asked, text, time=service.get("updated_at"), backend=host)
         elif service.get("status") == "disabled":
-            yield _told("volume-service-disabled", asked, f"cinder-volume {host} is disabled ({service.get('disabled_reason') or 'no reason given'})", backend=host)
+            yield _told(
+                "volume-service-disabled",
+                asked,
+                f"cinder-volume {host} is disabled ({service.get('disabled_reason') or 'no reason given'})",
+                backend=host,
+            )
 
 
 def pools(case: Case) -> Iterator[Told]:
@@ -266,7 +319,12 @@ def pools(case: Case) -> Iterator[Told]:
     for pool in case.answers.rows("block_storage", "/scheduler-stats/get_pools?detail=True", "pools"):
         free = (pool.get("capabilities") or {}).get("free_capacity_gb")
         if isinstance(free, (int, float)) and free < max(size, 1):
-            yield _told("pool-full", "GET /v3/scheduler-stats/get_pools", f"pool {pool['name']} has {free} GiB free; {size or 'a'} GiB asked", pool=pool["name"])
+            yield _told(
+                "pool-full",
+                "GET /v3/scheduler-stats/get_pools",
+                f"pool {pool['name']} has {free} GiB free; {size or 'a'} GiB asked",
+                pool=pool["name"],
+            )
 
 
 def volumes(case: Case) -> Iterator[Told]:
@@ -276,7 +334,15 @@ def volumes(case: Case) -> Iterator[Told]:
         since = moment(volume.get("updated_at") or volume.get("created_at"))
         if volume.get("status") in PASSING and since and datetime.now(UTC) - since > PATIENCE:
             text = f"volume {volume.get('name') or volume['id']} has been {volume['status']} since {since:%Y-%m-%d %H:%M} UTC"
-            yield _told("volume-stuck", f"GET /v3/volumes/{volume['id']}", text, time=since, linked=True, volume=volume["id"], status=volume["status"])
+            yield _told(
+                "volume-stuck",
+                f"GET /v3/volumes/{volume['id']}",
+                text,
+                time=since,
+                linked=True,
+                volume=volume["id"],
+                status=volume["status"],
+            )
 
 
 def images(case: Case) -> Iterator[Told]:
@@ -287,7 +353,13 @@ def images(case: Case) -> Iterator[Told]:
         if row is None:
             yield _told("image-gone", f"GET /v2/images/{image}", f"image {image} does not exist", image=image)
         elif row.get("status") != "active":
-            yield _told("image-inactive", f"GET /v2/images/{image}", f"image {row.get('name')} is {row.get('status')}", image=image, status=row.get("status"))
+            yield _told(
+                "image-inactive",
+                f"GET /v2/images/{image}",
+                f"image {row.get('name')} is {row.get('status')}",
+                image=image,
+                status=row.get("status"),
+            )
 
 
 def quotas(case: Case) -> Iterator[Told]:
@@ -299,7 +371,9 @@ def quotas(case: Case) -> Iterator[Told]:
             limit, used = told.get("limit", -1), told.get("used", 0) + told.get("reserved", 0)
             if resource in wanted and 0 <= limit <= used:
                 text = f"project {project['name']}: {used} of {limit} {resource}s in use"
-                yield _told("quota-full", f"GET /v2.0{path}", text, resource=resource, project=project["name"], used=used, limit=limit)
+                yield _told(
+                    "quota-full", f"GET /v2.0{path}", text, resource=resource, project=project["name"], used=used, limit=limit
+                )
 
 
 RULES: tuple[Rule, ...] = (mappings, agents, addresses, ports, compute_hosts, room, volume_hosts, pools, volumes, images, quotas)

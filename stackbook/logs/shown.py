@@ -46,14 +46,20 @@ def _lines(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
         yield ""
     if diagnosis.skipped:
         yield paint("warn", "Not read")
-        yield from (f"  {one_line(' '.join(filter(None, (row.host, row.what))))}: {one_line(row.reason)}" for row in diagnosis.skipped)
+        yield from (
+            f"  {one_line(' '.join(filter(None, (row.host, row.what))))}: {one_line(row.reason)}" for row in diagnosis.skipped
+        )
         yield ""
 
 
 def _timeline(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
     shown = highlights(diagnosis)
     if not shown:
-        yield "No log has a line about it." if not diagnosis.events else f"{len(diagnosis.events)} lines of logs, no warning or error among them."
+        yield (
+            "No log has a line about it."
+            if not diagnosis.events
+            else f"{len(diagnosis.events)} lines of logs, no warning or error among them."
+        )
         yield ""
         return
     yield f"{paint('strong', 'Timeline')} (UTC; {len(shown)} of {len(diagnosis.events)} records)"
@@ -93,7 +99,9 @@ def _causes(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
         return
     for number, cause in enumerate(diagnosis.causes, 1):
         head = f"Cause {number}: " if len(diagnosis.causes) > 1 else "Cause: "
-        yield paint("bad", head) + paint("strong", one_line(cause.summary)) + f"  ({cause.signature}, {cause.confidence:.0%} sure)"
+        yield (
+            paint("bad", head) + paint("strong", one_line(cause.summary)) + f"  ({cause.signature}, {cause.confidence:.0%} sure)"
+        )
         yield from (_step(depth, hit, paint, width) for depth, hit in enumerate(cause.path))
         for path in cause.paths[1:]:
             yield _step(len(path) - 1, path[-1], paint, width)
@@ -122,4 +130,3 @@ def _evidence(evidence: Evidence) -> str:
 
 def _cut(text: str, width: int) -> str:
     return text if len(text) <= width else text[: width - 1] + "…"
-

@@ -125,7 +125,7 @@ def signatures(path: Path = SHIPPED) -> Signatures:
 def _signature(entry: dict[str, Any], path: Path) -> Signature:
     given = dict(entry)
     runbook = given.pop("runbook", None)
-    lists = {name: tuple(given.pop(name, ())) for name in ("explained_by", "matches", "rejects")}
+    lists: dict[str, Any] = {name: tuple(given.pop(name, ())) for name in ("explained_by", "matches", "rejects")}
     try:
         return Signature(**given, **lists, runbook=_runbook(runbook) if runbook else None)
     except (TypeError, KeyError) as error:

@@ -83,7 +83,14 @@ class Subject:
 
     def record(self) -> dict[str, Any]:
         """As JSON."""
-        return {"given": self.given, "kind": self.kind, "id": self.id, "name": self.name, "status": self.status, "host": self.host}
+        return {
+            "given": self.given,
+            "kind": self.kind,
+            "id": self.id,
+            "name": self.name,
+            "status": self.status,
+            "host": self.host,
+        }
 
 
 def moment(text: Any) -> datetime | None:
@@ -145,7 +152,7 @@ def _named(name: str, answers: Answers) -> Iterable[tuple[str, Row]]:
 
 def related(subject: Subject, answers: Answers) -> Subject:
     """The subject with the ids of what belongs to it and of the requests that changed it."""
-    _RELATED.get(subject.kind, lambda subject, answers: None)(subject, answers)
+    _RELATED.get(subject.kind, lambda *_: None)(subject, answers)
     parts = [row["id"] for kind in ("ports", "volumes") for row in subject.related.get(kind, ())]
     subject.ids = list(dict.fromkeys([subject.id, *parts]))
     return subject
@@ -173,7 +180,7 @@ def _of_volume(subject: Subject, answers: Answers) -> None:
     subject.requests = list(dict.fromkeys(row["request_id"] for row in subject.related["messages"] if row.get("request_id")))
 
 
-def _of_port(subject: Subject, answers: Answers) -> None:
+def _of_port(subject: Subject, _: Answers) -> None:
     subject.related["ports"] = [subject.row]
 
 

@@ -77,7 +77,7 @@ def break_(wanted: str, name: str = "default") -> Fault:
     return chosen
 
 
-def heal(wanted: str = "", name: str = "default", say: Say = lambda text: None) -> list[str]:
+def heal(wanted: str = "", name: str = "default", say: Say = lambda _: None) -> list[str]:
     """Undo one fault of the sandbox `name`, or all, the last first; the names of those undone."""
     home = places.existing(name)
     if wanted:

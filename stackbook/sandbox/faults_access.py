@@ -37,7 +37,6 @@ def _glance_down(bench: Bench) -> None:
 SERVER = "openstack server create --image sandbox-linux --flavor m1.tiny --network NET web"
 FAULTS = (
     Fault("neutron-password", "nova has a wrong password for neutron", SERVER, "keystone-auth", _password("neutron")),
-    Fault("placement-password", "nova has a wrong password for placement", SERVER, "keystone-auth", _password("placement")),
     Fault(
         "endpoint-wrong", "the catalogue sends image requests to a closed port", SERVER, "endpoint-unreachable", _endpoint_wrong
     ),

@@ -102,7 +102,7 @@ class Bench:
         from stackbook.sandbox.control import restart
 
         self.note("process", project=project)
-        restart(self.name, project, lambda text: None)
+        restart(self.name, project, lambda _: None)
 
     # Databases
 
@@ -167,7 +167,7 @@ class Bench:
         if memo["kind"] == "process":
             from stackbook.sandbox.control import restart
 
-            restart(self.name, memo["project"], lambda text: None)
+            restart(self.name, memo["project"], lambda _: None)
         else:
             self.host(memo["host"]).run(["systemctl", "restart", memo["unit"]], timeout=120)
 

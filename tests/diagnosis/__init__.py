@@ -1,0 +1,1 @@
+"""Troubleshooting: signatures, chains, faults."""

@@ -80,7 +80,9 @@ class Provoker:
     def _asked(self, service: str, path: str, body: Body) -> str:
         request = f"req-{uuid.uuid4()}"
         version = "2.90" if service == "compute" else None
-        answer = getattr(self.cloud, service).post(path, json=body, headers={"X-Openstack-Request-Id": request}, microversion=version)
+        answer = getattr(self.cloud, service).post(
+            path, json=body, headers={"X-Openstack-Request-Id": request}, microversion=version
+        )
         try:
             raise_from_response(answer)
         except HttpException:
@@ -165,7 +167,6 @@ ASKS: dict[str, Callable[[Provoker], str]] = {
     "backend-broken": lambda made: made.volume(),
     "volume-stuck": _stuck,
     "neutron-password": _on(net),
-    "placement-password": lambda made: made.server(),
     "endpoint-wrong": lambda made: made.afresh().server(),
     "glance-down": lambda made: made.volume(image=made.image),
 }

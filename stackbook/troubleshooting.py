@@ -1,0 +1,136 @@
+"""Troubleshooting for notebooks: trace what is named, or all that is in ERROR; what follows, worst first."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+from stackbook.config import workspace
+from stackbook.errors import BadInput
+from stackbook.journal import open_run
+from stackbook.logs.asking import Answers
+from stackbook.logs.diagnose import Diagnosis, diagnose
+from stackbook.pictures import Picture, chain, timeline
+from stackbook.render.frame import Frame, frame
+
+if TYPE_CHECKING:
+    from stackbook.site import Site
+
+__all__ = ["Diagnoses", "moment", "request_of_run", "trace"]
+MOST = 5
+"""Things in ERROR that are traced when none is named."""
+_AGO = re.compile(r"(\d{1,6})\s*([smhd])")
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_RUN = re.compile(r"[\w.-]+")
+
+
+class Diagnoses(list[Diagnosis]):
+    """Diagnoses of several subjects, with their secrets masked wherever they are shown."""
+
+    def __init__(self, found: list[Diagnosis], site: Site) -> None:
+        super().__init__(found)
+        self._redact = site.redactor
+
+    @property
+    def findings(self) -> Frame:
+        """A row for each cause and each error without one: level, subject, summary, remedy, runbook; worst first."""
+        return frame(self._redact.values(self.rows()))
+
+    def rows(self) -> list[dict[str, Any]]:
+        """The findings as plain rows."""
+        return [row for diagnosis in self for row in _rows(diagnosis)]
+
+    @property
+    def timelines(self) -> list[Picture]:
+        """A picture of each."""
+        return [Picture(self._redact(made.svg), made.alt) for made in map(timeline, self)]
+
+    @property
+    def chains(self) -> list[Picture]:
+        """From symptom to cause, a picture of each."""
+        return [Picture(self._redact(made.svg), made.alt) for made in map(chain, self)]
+
+    @property
+    def evidence(self) -> Frame:
+        """Every step of every chain, with host, file, line and time."""
+        steps = [
+            {"subject": one.subject.title, "step": hit.signature.id, **hit.evidence.record()} for one in self for hit in one.chain
+        ]
+        return frame(self._redact.values(steps))
+
+    @property
+    def skipped(self) -> Frame:
+        """What could not be read, and why."""
+        return frame([row.row() for row in dict.fromkeys(row for one in self for row in one.skipped)])
+
+    def __repr__(self) -> str:
+        return self._redact("\n".join(map(repr, self))) if self else "nothing to trace: no server and no volume is in ERROR"
+
+
+def _rows(diagnosis: Diagnosis) -> list[dict[str, Any]]:
+    subject = diagnosis.subject.title
+    rows = [
+        {
+            "level": "error",
+            "subject": subject,
+            "summary": cause.summary,
+            "sure": f"{cause.confidence:.0%}",
+            "hint": cause.remedy,
+            "runbook": (cause.runbook or {}).get("name", ""),
+        }
+        for cause in diagnosis.causes
+    ]
+    unknown = [] if rows else diagnosis.unknown[:3]
+    return rows + [
+        {"level": "unknown", "subject": subject, "summary": one.text[:300], "sure": "", "hint": one.place, "runbook": ""}
+        for one in unknown
+    ]
+
+
+def trace(site: Site, subject: str = "", since: str = "") -> Diagnoses:
+    """Diagnose `subject` (a UUID, name, request id or run); without one, everything that is in ERROR, at most 5.
+
+    Each finding is written to the run's journal. `since` is a time, or how long ago, such as ``2h``.
+    """
+    begin = moment(since)
+    names = [subject] if subject else in_error(site)
+    found = Diagnoses(
+        [diagnose(site, name, since=begin, request=request_of_run(name), progress=_quietly) for name in names], site
+    )
+    for row in site.redactor.values(found.rows()):
+        site.run.write("finding", **{name: row[name] for name in ("level", "subject", "summary", "hint")})
+    return found
+
+
+def in_error(site: Site) -> list[str]:
+    """Ids of servers and volumes in ERROR, the newest first, at most 5."""
+    answers = Answers(site)
+    servers = answers.rows("compute", "/servers/detail?all_tenants=True&status=ERROR&limit=50", "servers")
+    volumes = answers.rows("block_storage", "/volumes/detail?all_tenants=True&status=error&limit=50", "volumes")
+    rows = [*((row["created"], row["id"]) for row in servers), *((row["created_at"], row["id"]) for row in volumes)]
+    return [id for _, id in sorted(rows, reverse=True)][:MOST]
+
+
+def request_of_run(given: str) -> str:
+    """The request id of the run whose folder in this workspace is called `given`; empty when there is none."""
+    folder = workspace() / "runs" / given
+    named = _RUN.fullmatch(given) and "-" in given and (folder / "journal.jsonl").is_file()
+    return open_run(folder).request_id if named else ""
+
+
+def moment(text: str | None) -> datetime | None:
+    """A time: ISO 8601 (UTC unless it names a zone), or how long ago, such as ``2h``; None for an empty text."""
+    if not text:
+        return None
+    if ago := _AGO.fullmatch(text.strip()):
+        return datetime.now(UTC) - timedelta(seconds=int(ago[1]) * _SECONDS[ago[2]])
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is no time", hint="2h, 30m, 3d, or 2026-11-23T14:05 (UTC)") from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
+
+
+def _quietly(text: str) -> None:
+    """A notebook shows its cells' progress itself."""

@@ -1,0 +1,178 @@
+"""From a symptom to its causes: the nearest that explains, never a decoy, and unknown where nothing does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from stackbook.config import HostSettings, SiteSettings
+from stackbook.errors import BadInput
+from stackbook.journal import new_run
+from stackbook.logs.diagnose import Diagnosis, diagnose
+from stackbook.site import Site
+
+BEGIN = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+SERVER, OTHER = "1b1f8c3e-7a64-4f0e-9c4e-0f6f2a9d3c11", "2c2f8c3e-7a64-4f0e-9c4e-0f6f2a9d3c22"
+PORT, OTHERS_PORT = "7d0d5f0a-52f3-4b0f-8a4c-6c0b1f6f8e22", "8e0d5f0a-52f3-4b0f-8a4c-6c0b1f6f8e33"
+REQUEST, FOREIGN = "req-11111111-1111-4111-8111-111111111111", "req-22222222-2222-4222-8222-222222222222"
+SEGMENTS = "[{'id': 'x', 'network_type': 'vlan', 'physical_network': 'default', 'segmentation_id': 204}]"
+
+
+class Logs:
+    """Log files of made-up hosts."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.hosts = ("controller1", "compute1", "compute2")
+        for host in self.hosts:
+            (folder / host / "var" / "log").mkdir(parents=True)
+
+    def add(self, host: str, service: str, second: float, level: str, text: str, request: str = "", instance: str = "") -> None:
+        """One line, in oslo.log's form; with `request` as its global id."""
+        path = self.folder / host / "var" / "log" / service.partition("-")[0] / f"{service}.log"
+        path.parent.mkdir(exist_ok=True)
+        stamp = (BEGIN + timedelta(seconds=second)).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3]
+        context = (
+            f"[{request} {request.replace('-4', '-5')} user project - - default default]"
+            if request
+            else "[None None - - - - - -]"
+        )
+        tag = f"[instance: {instance}] " if instance else ""
+        with path.open("a") as stream:
+            stream.write(f"{stamp} 100 {level} {service.replace('-', '.')} {context} {tag}{text}\n")
+
+    def failed_build(self, host: str = "compute1", second: float = 10) -> None:
+        """The symptom, and the relays that lead to neutron."""
+        failed = f"Build of instance {SERVER} was re-scheduled: Binding failed for port {PORT}, please check neutron logs"
+        self.add(host, "nova-compute", second, "ERROR", failed, REQUEST, SERVER)
+        self.add("controller1", "neutron-server", second - 2, "ERROR", self.bind_failed(PORT, host), REQUEST)
+        ended = f"Exceeded maximum number of retries. Exhausted all hosts for instance {SERVER}."
+        self.add("controller1", "nova-conductor", 30, "WARNING", ended, REQUEST, SERVER)
+
+    @staticmethod
+    def bind_failed(port: str, host: str) -> str:
+        """As neutron-server writes it."""
+        return f"Failed to bind port {port} on host {host} for vnic_type normal using segments {SEGMENTS}"
+
+    @staticmethod
+    def dead_agent(port: str) -> str:
+        """As neutron-server writes it."""
+        return f"Refusing to bind port {port} to dead agent: {{'binary': 'neutron-openvswitch-agent'}}"
+
+    @staticmethod
+    def no_bridge() -> str:
+        """As the agent writes it, at its end."""
+        return "Bridge br-ex for physical network default does not exist. Agent terminated!"
+
+
+@pytest.fixture
+def logs(tmp_path: Path) -> Iterator[Logs]:
+    """Three hosts without a line."""
+    yield Logs(tmp_path)
+
+
+def traced(logs: Logs, given: str = SERVER) -> Diagnosis:
+    """The diagnosis from the logs alone."""
+    hosts = {name: HostSettings(name, root=str(logs.folder / name)) for name in logs.hosts}
+    site = Site(SiteSettings("made-up", "packstack", hosts=hosts), new_run("trace", "made-up", logs.folder))
+    return diagnose(site, given, ask=False)
+
+
+def test_follows_the_relays_to_the_cause(logs: Logs) -> None:
+    """The agent's line at its end, on the host concerned, is the cause of a failure that another host tells."""
+    logs.add("compute1", "neutron-openvswitch-agent", -60, "ERROR", logs.no_bridge())
+    logs.add("controller1", "neutron-server", 7, "WARNING", logs.dead_agent(PORT), REQUEST)
+    logs.failed_build()
+    found = traced(logs)
+    assert [cause.signature for cause in found.causes] == ["neutron-bridge-missing"]
+    assert [hit.signature.kind for hit in found.chain] == ["symptom", *["relay"] * (len(found.chain) - 2), "cause"]
+    last = found.causes[0].record()["evidence"][0]
+    assert (last["host"], last["file"], last["line"]) == ("compute1", "/var/log/neutron/neutron-openvswitch-agent.log", 1)
+
+
+def test_two_causes_are_both_named(logs: Logs) -> None:
+    """Two hosts fail for two reasons: each is named."""
+    logs.add("compute1", "neutron-openvswitch-agent", -60, "ERROR", logs.no_bridge())
+    logs.failed_build("compute1", 10)
+    text = (
+        f"Build of instance {SERVER} was re-scheduled: libvirt.libvirtError: Failed to connect socket to '/run/x': No such file"
+    )
+    logs.add("compute2", "nova-compute", 20, "ERROR", text, REQUEST, SERVER)
+    assert {cause.signature for cause in traced(logs).causes} == {"neutron-bridge-missing", "libvirt-broken"}
+
+
+def test_decoys_are_not_named(logs: Logs) -> None:
+    """Known failures of others, on the same hosts at the same time, are not this one's cause."""
+    logs.add("controller1", "neutron-server", 5, "WARNING", logs.dead_agent(OTHERS_PORT), FOREIGN)
+    logs.add("compute1", "nova-compute", 6, "ERROR", "Insufficient compute resources: no memory", FOREIGN, OTHER)
+    logs.add("compute2", "neutron-openvswitch-agent", 6, "ERROR", logs.no_bridge())
+    logs.add(
+        "controller1", "nova-api", 7, "INFO", "Quota exceeded for cores: Requested 4, but already used 18 of 20 cores", FOREIGN
+    )
+    logs.failed_build()
+    found = traced(logs)
+    assert found.causes == []
+    assert any("Failed to bind port" in one.text for one in found.unknown)
+
+
+def test_decoys_beside_the_cause(logs: Logs) -> None:
+    """With decoys nearby the right one is still named, and it alone."""
+    logs.add("compute1", "neutron-openvswitch-agent", -60, "ERROR", logs.no_bridge())
+    logs.add("compute2", "nova-compute", -30, "ERROR", "libvirt.libvirtError: Failed to connect socket to '/run/x'")
+    logs.add("compute1", "nova-compute", 9, "ERROR", "Insufficient compute resources: no memory", FOREIGN, OTHER)
+    logs.failed_build()
+    assert [cause.signature for cause in traced(logs).causes] == ["neutron-bridge-missing"]
+
+
+def test_a_later_line_is_no_cause(logs: Logs) -> None:
+    """What happened only after the failure does not explain it."""
+    logs.failed_build()
+    logs.add("compute1", "neutron-openvswitch-agent", 33, "ERROR", logs.no_bridge())
+    assert traced(logs).causes == []
+
+
+def test_unknown_stays_unknown(logs: Logs) -> None:
+    """An error that nobody knows is shown, and no cause is made up."""
+    logs.add("compute1", "nova-compute", 10, "ERROR", "The flux compensator of this server is misaligned", REQUEST, SERVER)
+    found = traced(logs)
+    assert found.causes == []
+    assert ["flux compensator" in one.text for one in found.unknown] == [True]
+    assert found.record()["unknown"][0]["line"] == 1
+    assert "No known cause" in repr(found)
+
+
+def test_a_request_that_was_refused(logs: Logs) -> None:
+    """A refusal logged as information is the cause of what its request asked for."""
+    logs.add(
+        "controller1", "nova-api", 1, "INFO", "Quota exceeded for cores: Requested 4, but already used 18 of 20 cores", REQUEST
+    )
+    logs.add("controller1", "nova-api", 2, "INFO", "Can not find requested image", FOREIGN)
+    assert [cause.signature for cause in traced(logs, REQUEST).causes] == ["nova-quota"]
+
+
+def test_requests_that_only_read_are_not_followed(logs: Logs) -> None:
+    """The id of a GET that shows the server leads nowhere else."""
+    logs.add("controller1", "nova-api", 1, "INFO", f'127.0.0.1 "GET /v2.1/servers/{SERVER}" status: 200', FOREIGN)
+    logs.add("controller1", "nova-api", 1, "ERROR", "Corrupt image download. Hash was a expected b", FOREIGN)
+    found = traced(logs)
+    assert (len(found.events), found.causes) == (1, [])
+
+
+def test_an_id_that_nobody_knows(logs: Logs) -> None:
+    """It is bad input, not an empty diagnosis."""
+    with pytest.raises(BadInput, match="neither an API nor a log"):
+        traced(logs, OTHER)
+
+
+def test_record_has_the_keys_of_the_contract(logs: Logs) -> None:
+    """Scripts rely on these keys."""
+    logs.add("compute1", "neutron-openvswitch-agent", -60, "ERROR", logs.no_bridge())
+    logs.failed_build()
+    record = traced(logs).record()
+    assert set(record) == {"subject", "causes", "chain", "events", "unknown", "skipped"}
+    assert set(record["causes"][0]) == {"signature", "summary", "confidence", "evidence", "remedy", "runbook"}
+    assert set(record["causes"][0]["evidence"][0]) == {"host", "file", "line", "time", "text"}
+    assert 0 < record["causes"][0]["confidence"] <= 1

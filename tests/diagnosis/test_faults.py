@@ -1,0 +1,170 @@
+"""Each fault in the real services: broken, provoked, traced, named, healed byte for byte."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from openstack.connection import Connection
+
+from stackbook.errors import BadInput
+from stackbook.logs.diagnose import Diagnosis, diagnose
+from stackbook.sandbox import faults
+from stackbook.site import Site
+from tests.conftest import SANDBOX
+
+from .provoke import ASKS, Provoker, flat, net
+
+KNOWN = faults.faults()
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
+NEEDS_A_SERVER = ("dhcp-agent-dead", "port-bound-elsewhere")
+Trace = Callable[[str], Diagnosis]
+
+
+@pytest.fixture(scope="module")
+def made(cloud: Connection, sandbox: Path) -> Iterator[Provoker]:
+    """Asks for things; what it made is removed at the end."""
+    faults.heal(name=SANDBOX)
+    provoker = Provoker(cloud)
+    yield provoker
+    provoker.clean()
+    for network in provoker.networks.values():
+        cloud.network.delete_network(network)
+
+
+@pytest.fixture(scope="module")
+def named() -> Iterator[dict[str, list[str]]]:
+    """Fault to the signatures that a trace named; with STACKBOOK_WRITE_DOCS it becomes the page's table."""
+    results: dict[str, list[str]] = {}
+    yield results
+    if os.environ.get("STACKBOOK_WRITE_DOCS") and set(results) == set(KNOWN):
+        PAGE.write_text(page(results))
+
+
+@pytest.fixture
+def trace(new_site: Callable[[], Site]) -> Trace:
+    """Diagnoses an id on the sandbox."""
+    return lambda given: diagnose(new_site(), given)
+
+
+def files(home: Path) -> dict[str, tuple[bytes, int, int]]:
+    """Every byte below the hosts' /etc, with permissions and times."""
+    found = (path for path in sorted(home.glob("hosts/*/etc/**/*")) if path.is_file())
+    return {str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns) for path in found}
+
+
+def test_every_fault_is_provoked() -> None:
+    """There are at least twenty, and none without its provocation."""
+    assert len(KNOWN) >= 20
+    assert set(ASKS) == set(KNOWN)
+
+
+@pytest.mark.parametrize("name", KNOWN)
+def test_named(name: str, made: Provoker, trace: Trace, sandbox: Path, named: dict[str, list[str]]) -> None:
+    """The cause that is named is the one that was caused, and it alone; healed, all files are as before."""
+    if name in NEEDS_A_SERVER:
+        made.server(networks=[{"uuid": net(made)}])
+    if name.startswith("quota-"):
+        net(made)
+    before = files(sandbox)
+    faults.break_(name, SANDBOX)
+    try:
+        found = trace(ASKS[name](made))
+    finally:
+        made.clean()
+        faults.heal(name, SANDBOX)
+        made.afresh()
+    named[name] = [cause.signature for cause in found.causes]
+    assert named[name] == [KNOWN[name].cause], repr(found)
+    assert found.causes[0].evidence[0].evidence.text
+    assert files(sandbox) == before
+    assert faults.broken(SANDBOX) == []
+
+
+def test_two_at_once(made: Provoker, trace: Trace) -> None:
+    """A server that fails on one host for one reason and on the other for another: both are named."""
+    network = flat(made)
+    faults.break_("mapping-missing-on-host", SANDBOX)
+    faults.break_("compute-disabled", SANDBOX)
+    try:
+        first = trace(made.server(networks=[{"uuid": network}]))
+        faults.heal("compute-disabled", SANDBOX)
+        second = trace(made.server(networks=[{"uuid": network}], availability_zone="nova:compute2"))
+    finally:
+        made.clean()
+        faults.heal(name=SANDBOX)
+    assert [cause.signature for cause in first.causes] == ["compute-disabled"]
+    assert [cause.signature for cause in second.causes] == ["physnet-unmapped-on-host"]
+
+
+def test_two_that_stand_alone(made: Provoker, trace: Trace) -> None:
+    """A server that runs and can't be reached, for two reasons: both are named."""
+    faults.break_("dhcp-off", SANDBOX)
+    faults.break_("no-way-in", SANDBOX)
+    try:
+        network = made.cloud.network.find_network("fault-dhcp-off").id
+        found = trace(made.server(networks=[{"uuid": network}], security_groups=[{"name": "fault-closed"}]))
+    finally:
+        made.clean()
+        faults.heal(name=SANDBOX)
+    assert {cause.signature for cause in found.causes} == {"dhcp-off", "no-way-in"}
+
+
+def test_a_healthy_server_has_no_cause(made: Provoker, trace: Trace) -> None:
+    """Where nothing is wrong, nothing is named, though other servers failed on the same hosts just before."""
+    found = trace(made.server(networks=[{"uuid": net(made)}]))
+    made.clean()
+    assert (found.subject.status, found.causes, found.unknown) == ("ACTIVE", [], [])
+
+
+def test_unknown_fault(sandbox: Path) -> None:
+    """A fault that there is not, one that is broken already, and one that is not broken are bad input."""
+    with pytest.raises(BadInput, match="no fault"):
+        faults.break_("nothing-like-it", SANDBOX)
+    with pytest.raises(BadInput, match="not broken"):
+        faults.heal("compute-down", SANDBOX)
+
+
+def page(results: dict[str, list[str]]) -> str:
+    """The reference page: every fault, and the confusion matrix of the last run."""
+    listed = "\n".join(f"| `{one.name}` | {one.what} | `{one.shows}` |" for one in KNOWN.values())
+    matrix = "\n".join(
+        f"| `{name}` | `{KNOWN[name].cause}` | {', '.join(f'`{id}`' for id in found) or 'nothing'} | {'✓' if found == [KNOWN[name].cause] else '✗'} |"
+        for name, found in results.items()
+    )
+    right = sum(found == [KNOWN[name].cause] for name, found in results.items())
+    return HEAD.format(count=len(KNOWN), listed=listed, matrix=matrix, right=right)
+
+
+HEAD = """# Faults of the sandbox
+
+{count} real failures in the real services, to train on and to test with. What a fault changes is written down before it is
+changed; `stackbook sandbox heal` undoes it byte for byte.
+
+```sh
+stackbook sandbox faults
+stackbook sandbox break mapping-missing
+stackbook trace NAME
+stackbook sandbox heal
+```
+
+| Fault | What is broken | What shows it |
+|-|-|-|
+{listed}
+
+## What a trace names
+
+Each fault was broken, provoked as above and traced (`tests/diagnosis/test_faults.py`): {right} of {count} named the cause
+that was caused, and no other.
+
+| Fault | Caused | Named | |
+|-|-|-|-|
+{matrix}
+
+Not told apart: a service that is stopped and one whose address in the catalogue is wrong (`endpoint-unreachable`, with the
+address). Neutron's log does not say why it refuses a request; a quota is found by asking for what is in use.
+
+This page is made by the test itself: `STACKBOOK_WRITE_DOCS=1 pytest tests/diagnosis/test_faults.py`.
+"""
