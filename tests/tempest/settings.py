@@ -111,7 +111,12 @@ def _sections(login: dict[str, str], found: Ground, folder: Path) -> Mapping[str
             "port_security": True,
             "api_extensions": ",".join(found.extensions),
         },
-        "volume": {"catalog_type": "volumev3", "min_microversion": "3.0", "max_microversion": "latest"},
+        "volume": {
+            "catalog_type": "volumev3",
+            "storage_protocol": "local",
+            "min_microversion": "3.0",
+            "max_microversion": "latest",
+        },
         "volume-feature-enabled": {"backup": False, "extend_attached_volume": True},
         "compute": {
             "image_ref": found.images[0],
