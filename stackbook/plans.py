@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -55,6 +55,9 @@ class Resource:
     end instead of reversing it."""
     hidden: ClassVar[frozenset[str]] = frozenset()
     """Fields that steer the operation and are no part of the state, such as where a secret is read from."""
+
+    ahead: ClassVar[bool] = False
+    """True where `prepare` can do a part of a creation while an earlier change waits for the site."""
 
     kinds: ClassVar[dict[str, type[Resource]]] = {}
 
@@ -103,6 +106,9 @@ class Resource:
     def create(self, site: Site, change: Change) -> Values:
         """Make it; returns a memo for the journal, at least ``{"id": ...}`` where it has one."""
         raise NotImplementedError
+
+    def prepare(self, site: Site, change: Change, stop: Callable[[], bool]) -> None:
+        """Do what can be done before its turn, until `stop`; `create` takes up what it finds, and `read` tells of it."""
 
     def update(self, site: Site, change: Change) -> Values:
         """Bring the fields in `change.after` to their values; returns a memo."""

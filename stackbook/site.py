@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
@@ -26,6 +26,8 @@ class Site:
     def __init__(self, settings: SiteSettings, run: Run) -> None:
         self.settings = settings
         self.run = run
+        self.meanwhile: Callable[[], None] = lambda: None
+        """Called by a resource that only waits for the site: then a later change may begin (engine/ahead.py)."""
         self.memory: dict[Hashable, Any] | None = None
         """What was asked of the site, while `remembering`."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from stackbook.cloud import api_errors
+from stackbook.engine.ahead import Ahead
 from stackbook.engine.lock import changing
 from stackbook.engine.planning import Planned
 from stackbook.errors import BadInput, PlanNotApproved, PreflightFailed, StackbookError, Unsafe
@@ -136,8 +137,10 @@ def _make(planned: Planned, site: Site, approve: str) -> Outcome:
     run, begun = site.run, time.monotonic()
     by = YES if approve == YES else "digest" if approve == current.digest else "resume"
     run.write("approved", digest=current.digest, by=by, changes=[change.record() for change in current])
-    for number, change in enumerate(current):
-        perform(change, number, site)
+    with Ahead(current.changes, site) as ahead:
+        for number, change in enumerate(current):
+            ahead.turn(number)
+            perform(change, number, site)
     run.write("applied", digest=current.digest, done=len(current))
     _mark_undone(planned, run)
     return Outcome("applied", current.digest, len(current), len(current), time.monotonic() - begun, run.id)
@@ -179,13 +182,12 @@ def dispatch(change: Change, site: Site) -> Values:
 def made(events: list[Event]) -> Iterator[tuple[Change, Values | None]]:
     """The pairs that a run made, in order, with their memos; memo None for one begun and not known to be finished."""
     found: list[tuple[Change, Values | None]] = []
-    begun: int | None = None
+    begun: dict[str, int] = {}
     for event in events:
         if event["event"] == "started":
-            begun = _begun(found, Change.revive(event["change"]))
-        elif event["event"] == "done" and begun is not None:
-            found[begun] = (found[begun][0], event["memo"])
-            begun = None
+            begun[event["change"]["address"]] = _begun(found, Change.revive(event["change"]))
+        elif event["event"] == "done" and (place := begun.pop(event["address"], None)) is not None:
+            found[place] = (found[place][0], event["memo"])
     yield from found
 
 

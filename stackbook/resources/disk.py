@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -35,6 +35,7 @@ class Disk(Resource):
     identity: ClassVar[tuple[str, ...]] = ("project", "name")
     irreversible: ClassVar[frozenset[str]] = frozenset({"delete", "replace"})
     hidden: ClassVar[frozenset[str]] = frozenset({"bundle", "seen"})
+    ahead: ClassVar[bool] = True
     stands_for: ClassVar[str] = "volume"
     """What others may take it for."""
 
@@ -85,6 +86,11 @@ class Disk(Resource):
         """Send the disk, make the volume of it, compare what it holds, remove the image."""
         return self._transfer(site)
 
+    def prepare(self, site: Site, change: Change, stop: Callable[[], bool]) -> None:
+        """Send the disk while cinder still copies the one before."""
+        if self._find(site) is None:
+            self._send(site, lookup.scoped(site, self.project), self._disk(), stop)
+
     def update(self, site: Site, change: Change) -> Values:
         """Go on where a run was cut off; or extend the volume, or change what is said of it."""
         after = change.after
@@ -114,13 +120,12 @@ class Disk(Resource):
         return f"stackbook-{self.name}"
 
     def _transfer(self, site: Site) -> Values:
-        name = self.source.rpartition("@")[0]
-        disk = disk_upload.source_disk(self.address, str(self.bundle), name, self.source, tuple(self.seen or ()))
+        disk = self._disk()
         conn = lookup.scoped(site, self.project)
         id = self._whole_volume(site)
         if id is None:
-            body = {"name": self.temporary, "visibility": "private", **(self.properties or {})}
-            image = disk_upload.send(conn, self.address, disk, body)
+            image = self._send(site, conn, disk)
+            site.meanwhile()
             id = self._made(site, conn, image)
         self._describe(site, id, {"properties": dict(self.properties or {}), "bootable": self.bootable})
         compared = self._compare(site, disk, id)
@@ -129,6 +134,14 @@ class Disk(Resource):
         storage.set_volume_metadata(id, **{SOURCE: self.source, COMPARED: compared})
         storage.delete_volume_metadata(id, [FILLING])
         return {"id": id, "compared": compared}
+
+    def _disk(self) -> BundleDisk:
+        name = self.source.rpartition("@")[0]
+        return disk_upload.source_disk(self.address, str(self.bundle), name, self.source, tuple(self.seen or ()))
+
+    def _send(self, site: Site, conn: Connection, disk: BundleDisk, stop: Callable[[], bool] | None = None) -> str:
+        body = {"name": self.temporary, "visibility": "private", **(self.properties or {})}
+        return disk_upload.send(conn, self.address, disk, body, stop)
 
     def _whole_volume(self, site: Site) -> str | None:
         """The volume that an earlier run filled but did not finish; a broken one is removed."""

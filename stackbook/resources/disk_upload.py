@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
 from stackbook.errors import CloudFailed
 from stackbook.migration.bundle import BundleDisk, inspect
 from stackbook.migration.passage import Chunked, Passage, glance_format, passage
+from stackbook.migration.window import Tell
 from stackbook.resources import lookup
 from stackbook.resources.waiting import Ticker, gone, settled
 
@@ -50,10 +51,13 @@ def remove(conn: Connection, id: str, what: str) -> None:
     gone(lambda: lookup.existing(conn.image.get_image, id), what=what)
 
 
-def send(conn: Connection, address: str, disk: BundleDisk, body: Mapping[str, Any]) -> str:
+def send(
+    conn: Connection, address: str, disk: BundleDisk, body: Mapping[str, Any], stop: Callable[[], bool] | None = None
+) -> str:
     """Make the image `body` from the disk; returns its id. One that is there already and whole is taken as it is.
 
-    Raises CloudFailed when what arrived is not what was sent; the image is then removed again.
+    With `stop` it says nothing on the way, and ends when that becomes true. Raises CloudFailed when what arrived is not
+    what was sent; the image is then removed again.
     """
     name = str(body["name"])
     there = find(conn, name, disk.source)
@@ -64,8 +68,8 @@ def send(conn: Connection, address: str, disk: BundleDisk, body: Mapping[str, An
     for attempt in range(1, ATTEMPTS + 1):
         id = str(conn.image.post("/images", json=_described(disk, body), raise_exc=True).json()["id"])
         try:
-            return _filled(conn, address, disk, id)
-        except Exception as error:
+            return _filled(conn, address, disk, id, stop)
+        except BaseException as error:
             remove(conn, id, address)
             if attempt == ATTEMPTS or not _broken_off(error):
                 raise
@@ -77,9 +81,20 @@ def _described(disk: BundleDisk, body: Mapping[str, Any]) -> dict[str, Any]:
     return {**body, "disk_format": glance_format(disk), "container_format": "bare", SOURCE: disk.source}
 
 
-def _filled(conn: Connection, address: str, disk: BundleDisk, id: str) -> str:
+def _telling(address: str, stop: Callable[[], bool] | None) -> Tell:
     ticker = Ticker()
-    body = passage(disk, tell=lambda done, total: ticker.tell(f"{100 * done // max(total, 1)} %"))
+
+    def tell(done: int, total: int) -> None:
+        if stop is None:
+            ticker.tell(f"{100 * done // max(total, 1)} %")
+        elif stop():
+            raise CloudFailed(f"{address}: the upload was stopped")
+
+    return tell
+
+
+def _filled(conn: Connection, address: str, disk: BundleDisk, id: str, stop: Callable[[], bool] | None) -> str:
+    body = passage(disk, tell=_telling(address, stop))
     _renew(conn)
     headers = {"Content-Type": "application/octet-stream"}
     conn.image.put(f"/images/{id}/file", data=Chunked(body), headers=headers, raise_exc=True)
@@ -117,5 +132,5 @@ def _state(image: Any) -> str:
     return str(image.status) if image.status in BUSY else ""
 
 
-def _broken_off(error: Exception) -> bool:
+def _broken_off(error: BaseException) -> bool:
     return "onnect" in type(error).__name__ or isinstance(error, ConnectionError)
