@@ -73,14 +73,14 @@ def chain(diagnosis: Diagnosis) -> Picture:
     for way in ways:
         for number, hit in enumerate(way):
             if number:
-                parts.append(
-                    f'<path d="M 20 {top - GAP} v {GAP - 5} m -4 -5 l 4 5 l 4 -5" fill="none" stroke="#8a8f98" stroke-width="1.5"/>'
-                )
+                line = f"M 20 {top - GAP} v {GAP - 5} m -4 -5 l 4 5 l 4 -5"
+                parts.append(f'<path d="{line}" fill="none" stroke="#8a8f98" stroke-width="1.5"/>')
             title = f"{hit.signature.kind}: {hit.signature.id}"
             parts.append(_box(top, title, f"{hit.evidence.place}  {hit.evidence.text}", _EDGE[hit.signature.kind]))
             top += BOX + GAP
     alt = f"{len(ways)} chains from symptom to cause of {diagnosis.subject.title}"
-    frame = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{max(top - GAP + 4, 20)}" viewBox="0 0 {WIDE} {max(top - GAP + 4, 20)}"'
+    high = max(top - GAP + 4, 20)
+    frame = f'<svg xmlns="http://www.w3.org/2000/svg" width="{WIDE}" height="{high}" viewBox="0 0 {WIDE} {high}"'
     return Picture(f'{frame} font-family="system-ui, sans-serif" fill="black">{"".join(parts)}</svg>', alt)
 
 

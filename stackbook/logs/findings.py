@@ -98,7 +98,8 @@ def mappings(case: Case) -> Iterator[Told]:
             )
             continue
         for host in sorted(set(reported) - set(able)):
-            text = f"the Open vSwitch agent on {host} maps {reported[host] or 'nothing'}; physical network {physnet} is mapped on {', '.join(sorted(able))}"
+            others = ", ".join(sorted(able))
+            text = f"the Open vSwitch agent on {host} maps {reported[host] or 'nothing'}; {physnet} is mapped on {others}"
             yield _told("physnet-unmapped-on-host", asked, text, host=host, **about)
 
 
@@ -161,7 +162,8 @@ def addresses(case: Case) -> Iterator[Told]:
             yield _told("network-full", f"GET /v2.0/network-ip-availabilities/{network}", text, network=network)
     for subnet in _subnets(case):
         if not subnet.get("enable_dhcp"):
-            text = f"subnet {subnet.get('name') or subnet['id']} ({subnet['cidr']}) has enable_dhcp false: its servers get no address by themselves"
+            name = f"{subnet.get('name') or subnet['id']} ({subnet['cidr']})"
+            text = f"subnet {name} has enable_dhcp false: its servers get no address by themselves"
             yield _told("dhcp-off", f"GET /v2.0/subnets/{subnet['id']}", text, linked=True, subnet=subnet["id"])
 
 

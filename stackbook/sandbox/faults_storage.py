@@ -67,6 +67,7 @@ def _backend_down(bench: Bench) -> None:
 
 def _backend_broken(bench: Bench) -> None:
     bench.set_option(CONTROLLER, CONF, "lvm", "volumes_dir", "/nonexistent/volumes")
+    bench.set_option(CONTROLLER, CONF, "DEFAULT", "scheduler_driver_init_wait_time", "3")
     bench.restart(CONTROLLER, "cinder-volume")
     bench.silence("cinder", "services", {"host": "controller1@lvm"}, "updated_at")
 
