@@ -26,9 +26,8 @@ def break_(arguments: Namespace) -> None:
     if arguments.json:
         print(json.dumps({"fault": found.name, "what": found.what, "shows": found.shows}, ensure_ascii=False))
         return
-    print(
-        f"broken: {found.what}\n  Shows: {found.shows}\n  Then:  stackbook trace NAME\n  Undo:  stackbook sandbox heal {found.name}"
-    )
+    print(f"broken: {found.what}\n  Shows: {found.shows}")
+    print(f"  Then:  stackbook trace NAME\n  Undo:  stackbook sandbox heal {found.name}")
 
 
 def heal(arguments: Namespace) -> None:

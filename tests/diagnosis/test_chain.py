@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -69,9 +68,9 @@ class Logs:
 
 
 @pytest.fixture
-def logs(tmp_path: Path) -> Iterator[Logs]:
+def logs(tmp_path: Path) -> Logs:
     """Three hosts without a line."""
-    yield Logs(tmp_path)
+    return Logs(tmp_path)
 
 
 def traced(logs: Logs, given: str = SERVER) -> Diagnosis:

@@ -130,12 +130,14 @@ def test_unknown_fault(sandbox: Path) -> None:
 def page(results: dict[str, list[str]]) -> str:
     """The reference page: every fault, and the confusion matrix of the last run."""
     listed = "\n".join(f"| `{one.name}` | {one.what} | `{one.shows}` |" for one in KNOWN.values())
-    matrix = "\n".join(
-        f"| `{name}` | `{KNOWN[name].cause}` | {', '.join(f'`{id}`' for id in found) or 'nothing'} | {'✓' if found == [KNOWN[name].cause] else '✗'} |"
-        for name, found in results.items()
-    )
+    matrix = "\n".join(_compared(name, found) for name, found in results.items())
     right = sum(found == [KNOWN[name].cause] for name, found in results.items())
     return HEAD.format(count=len(KNOWN), listed=listed, matrix=matrix, right=right)
+
+
+def _compared(name: str, found: list[str]) -> str:
+    told = ", ".join(f"`{id}`" for id in found) or "nothing"
+    return f"| `{name}` | `{KNOWN[name].cause}` | {told} | {'✓' if found == [KNOWN[name].cause] else '✗'} |"
 
 
 HEAD = """# Faults of the sandbox
