@@ -51,6 +51,10 @@ class Refused(BadInput):
     """Planning found something in the way: an address taken, a VLAN in use, an ambiguous name."""
 
 
+class BundleRefused(Refused):
+    """A bundle that is broken, hostile or of a kind that can't be moved; nothing but our own readers has seen it."""
+
+
 class PlanNotApproved(StackbookError):
     """The plan's digest was not approved, or the plan has changed since it was."""
 

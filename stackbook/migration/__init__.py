@@ -5,7 +5,7 @@ Pure reading: nothing here talks to a cloud, starts a process or writes a file.
 
 from __future__ import annotations
 
+from stackbook.errors import BundleRefused
 from stackbook.migration.bundle import Bundle, BundleDisk, inspect
-from stackbook.migration.refusal import BundleRefused
 
 __all__ = ["Bundle", "BundleDisk", "BundleRefused", "inspect"]

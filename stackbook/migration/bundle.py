@@ -8,14 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from stackbook.errors import BadInput
+from stackbook.errors import BadInput, BundleRefused
 from stackbook.migration import manifest, ovf, vmx
 from stackbook.migration.folder import Files, Folder, read_tar
 from stackbook.migration.hardware import Machine, Slot
 from stackbook.migration.manifest import Checksum
 from stackbook.migration.markup import MOST as MOST_XML
 from stackbook.migration.qcow2 import Qcow2
-from stackbook.migration.refusal import BundleRefused
 from stackbook.migration.vhdx import Vhdx
 from stackbook.migration.vmdk import descriptor_of, open_vmdk, parts_of
 from stackbook.migration.window import Content, Part, Plain, small, whole

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from stackbook.migration.refusal import BundleRefused
+from stackbook.errors import BundleRefused
 from stackbook.migration.window import Part, Window, whole
 
 BLOCK = 512

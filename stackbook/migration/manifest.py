@@ -6,8 +6,8 @@ import hashlib
 import re
 from dataclasses import dataclass
 
+from stackbook.errors import BundleRefused
 from stackbook.migration.folder import plain_name
-from stackbook.migration.refusal import BundleRefused
 from stackbook.migration.window import BLOCK, Part, Tell
 
 MOST = 1 << 20

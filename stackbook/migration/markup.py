@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 
-from stackbook.migration.refusal import BundleRefused
+from stackbook.errors import BundleRefused
 
 MOST = 4 << 20
 MOST_DEPTH, MOST_ELEMENTS = 64, 50_000

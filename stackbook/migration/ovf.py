@@ -7,9 +7,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from xml.etree.ElementTree import Element
 
+from stackbook.errors import BundleRefused
 from stackbook.migration.hardware import Machine, Nic, Slot, guest_family, mac_address
 from stackbook.migration.markup import attribute, child, children, local, parse, text
-from stackbook.migration.refusal import BundleRefused
 
 CPU, MEMORY, IDE, SCSI, ETHERNET, FLOPPY, CD, DVD, DISK, SATA = 3, 4, 5, 6, 10, 14, 15, 16, 17, 20
 BUSES = {IDE: "ide", SCSI: "scsi", SATA: "sata"}

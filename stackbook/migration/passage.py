@@ -8,12 +8,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Protocol
 
+from stackbook.errors import BundleRefused
 from stackbook.migration import manifest
 from stackbook.migration.bundle import BundleDisk, fingerprint
 from stackbook.migration.compare import different
 from stackbook.migration.manifest import Checksum
 from stackbook.migration.qcow2_stream import Qcow2Stream
-from stackbook.migration.refusal import BundleRefused
 from stackbook.migration.vmdk_text import MONOLITHIC
 from stackbook.migration.window import BLOCK, Part, Plain, Tell, Window
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 from uuid import UUID
 
-from stackbook.migration.refusal import BundleRefused
+from stackbook.errors import BundleRefused
 from stackbook.migration.vmdk_text import MOST_SECTORS, SECTOR
 from stackbook.migration.window import Run, Window
 

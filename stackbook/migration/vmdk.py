@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from itertools import pairwise
 
+from stackbook.errors import BundleRefused
 from stackbook.migration.folder import Files
-from stackbook.migration.refusal import BundleRefused
 from stackbook.migration.vmdk_sparse import MAGIC as SPARSE
 from stackbook.migration.vmdk_sparse import Sparse, embedded_descriptor, read_header
 from stackbook.migration.vmdk_text import MAGIC, MONOLITHIC, MOST, SECTOR, Descriptor, Extent, read_descriptor

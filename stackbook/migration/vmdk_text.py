@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from stackbook.errors import BundleRefused
 from stackbook.migration.folder import plain_name
-from stackbook.migration.refusal import BundleRefused
 
 MOST = 1 << 20
 MOST_EXTENTS = 4096

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 
+from stackbook.errors import BundleRefused
 from stackbook.migration.hardware import Machine, Nic, Slot, guest_family, mac_address
-from stackbook.migration.refusal import BundleRefused
 
 MOST = 1 << 20
 LINE = re.compile(r'\s*([\w.:\-]+)\s*=\s*"((?:[^"\\]|\\.)*)"\s*')

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol, Self
 
-from stackbook.migration.refusal import BundleRefused
+from stackbook.errors import BundleRefused
 
 BLOCK = 1 << 20
 Run = tuple[int, int]

@@ -101,7 +101,7 @@ def _read(content: object) -> None:
 
 def main(seconds: float, target: str = "") -> None:
     """Damage until the time is over; prints counts and the memory that was held at most."""
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
         found = {kind: path for kind, path in seeds(Path(name)).items() if target in ("", kind)}
         sound = {kind: path.read_bytes() for kind, path in found.items()}
         counts = {kind: {"read": 0, "refused": 0} for kind in found}
