@@ -148,9 +148,7 @@ class OpenvswitchAgent(Agent):
         reply = self._rpc.update_device_list(self.context, up, down, self._agent_id, self.host)
         if reply["failed_devices_up"]:
             self.log.error("Configuration for devices %s failed!", reply["failed_devices_up"])
-        self.log.info(
-            "Configuration for devices up %(up)s and devices down %(down)s completed.", {"up": up, "down": down}
-        )
+        self.log.info("Configuration for devices up %(up)s and devices down %(down)s completed.", {"up": up, "down": down})
 
     def _count(self, ports: dict[str, int], started: float) -> None:
         self.log.info(
@@ -183,8 +181,7 @@ class OpenvswitchAgent(Agent):
     def _check_tunnels(self) -> None:
         if self.conf.AGENT.tunnel_types and not self.conf.OVS.local_ip:
             self.log.error(
-                "Tunneling can't be enabled with invalid local_ip '%s'. "
-                "IP couldn't be found on this host's interfaces.",
+                "Tunneling can't be enabled with invalid local_ip '%s'. IP couldn't be found on this host's interfaces.",
                 self.conf.OVS.local_ip,
             )
             raise SystemExit(1)

@@ -99,8 +99,6 @@ def stop(home: Path, projects: Iterable[str] | None = None, patience: float = 5.
     victims = members(home, chosen)
     _signal(victims, signal.SIGKILL)
     _gone(victims, 2.0)
-    if chosen is None:
-        kept.drop_all(home)
     for path in (home / "run").glob("*.pid") if chosen is None else [home / "run" / f"{name}.pid" for name in chosen]:
         path.unlink(missing_ok=True)
         path.with_suffix(".ready").unlink(missing_ok=True)

@@ -26,9 +26,7 @@ def apply() -> None:
 
 
 class _Hide(MetaPathFinder):
-    def find_spec(
-        self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
-    ) -> ModuleSpec | None:
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> ModuleSpec | None:
         if fullname.partition(".")[0] in HIDDEN:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
         return None
