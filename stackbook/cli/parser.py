@@ -34,7 +34,8 @@ def parser() -> Parser:
     )
     top.add_argument("--version", action="version", version=f"stackbook {stackbook.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
-    for add in (_init, _doctor, _sandbox, _list, _show, _run, _runs, _resume, _undo, _report, _publish, _inventory, _trace, _jupyter):
+    own = (_init, _doctor, _sandbox, _list, _show, _run, _runs, _resume, _undo, _report, _publish, _inventory, _trace)
+    for add in (*own, _jupyter):
         add(commands)
     return top
 
@@ -122,9 +123,11 @@ def _sandbox(commands: Any) -> None:
             parents=[name],
             allow_abbrev=False,
         )
-        command.set_defaults(call=f"stackbook.cli.{'breaking' if verb in FAULT_VERBS else 'sandboxes'}:{'break_' if verb == 'break' else verb}")
+        home = "breaking" if verb in FAULT_VERBS else "sandboxes"
+        command.set_defaults(call=f"stackbook.cli.{home}:{'break_' if verb == 'break' else verb}")
         if verb in FAULT_VERBS and verb != "faults":
-            command.add_argument("fault", metavar="FAULT", nargs="?" if verb == "heal" else None, help="its name, as sandbox faults lists it")
+            count = "?" if verb == "heal" else None
+            command.add_argument("fault", metavar="FAULT", nargs=count, help="its name, as sandbox faults lists it")
         if verb in ("up", "status", "env", "logs", *FAULT_VERBS):
             _json(command)
         if verb == "env":

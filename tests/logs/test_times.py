@@ -112,7 +112,7 @@ def test_lines_are_numbered_when_asked(tmp_path: Path) -> None:
 
 def test_bad_questions_are_refused(tmp_path: Path) -> None:
     """Times without a zone, texts that are in every line and a text instead of a list are refused with the next step."""
-    for ids, more in (([REQUEST], {"since": datetime(2026, 1, 1)}), (["ab"], {}), (["a\nbcd"], {}), (REQUEST, {})):  # noqa: DTZ001
+    for ids, more in (([REQUEST], {"since": datetime(2026, 1, 1)}), (["ab"], {}), (["a\nbcd"], {}), (REQUEST, {})):
         with pytest.raises(BadInput, match=r"(?s)Try|can't"):
             search([host(tmp_path)], ids, **more)  # type: ignore[arg-type]
     assert search([host(tmp_path)], []).events == []

@@ -39,7 +39,7 @@ def main(arguments: list[str]) -> None:
     sys.argv = [project]  # oslo.config reads it as its own command line
     try:
         _run(verbs, project, home)
-    except BaseException as error:  # noqa: BLE001 - told in one line, whatever ended the step
+    except BaseException as error:
         _fail(home, project, error)
     _end(0)
 
