@@ -62,7 +62,7 @@ def _timeline(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
         )
         yield ""
         return
-    yield f"{paint('strong', 'Timeline')} (UTC; {len(shown)} of {len(diagnosis.events)} records)"
+    yield f"{paint('strong', 'Timeline')} (UTC; {len(shown)} lines, of {len(diagnosis.events)} about it)"
     lanes = max(len(f"{event.host} {event.service}") for event in shown)
     for event in shown:
         lane = f"{event.host} {event.service}".ljust(lanes)
