@@ -295,11 +295,11 @@ def test_token_is_renewed(new_site: NewSite, tmp_path: Path, monkeypatch: pytest
     undo(site.run, new_site())
 
 
-def planned_disk(folder: Path, site: Site) -> Any:
-    """The plan of one small disk."""
+def planned_disk(folder: Path, site: Site, sizes: tuple[int, ...] = (6 * MIB,)) -> Any:
+    """The plan of one small disk, or of several."""
     path = folder / "small.ova"
     if not path.exists():
-        bundles.ova(folder, "small", (6 * MIB,))
+        bundles.ova(folder, "small", sizes)
     move = fit(str(path), site, networks="app", ips="any", macs="new")
     return plan([wanted for wanted in move.desired if isinstance(wanted, Disk)], site)
 
@@ -323,6 +323,24 @@ def test_killed_at_each_step(new_site: NewSite, cloud: Any, tmp_path: Path) -> N
                 assert orphans(cloud)["images"] == before["images"], kill
             undo(site.run, new_site())
             assert orphans(cloud) == before, kill
+
+
+@pytest.mark.parametrize("kill", [-5, 7, -8])
+def test_killed_while_the_next_is_sent(kill: int, new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
+    """The next disk is sent while cinder copies this one: begun in the journal first, taken up by resume, and by undo."""
+    before, site, sizes = orphans(cloud), new_site(), (6 * MIB, 5 * MIB)
+    planned = planned_disk(tmp_path, site, sizes)
+    assert killed(partial(apply, planned, site, approve="yes"), kill)
+    begun = [event for event in site.run.events() if event["event"] == "started"]
+    assert [bool(event.get("ahead")) for event in begun][:2] == [False, True]
+    if kill != 7:
+        resumed = Site(site.settings, open_run(site.run.folder))
+        left = planned_disk(tmp_path, resumed, sizes)
+        apply(left, resumed)
+        assert verify(left, resumed) == []
+        assert len(orphans(cloud)["volumes"]) == len(before["volumes"]) + 2
+    undo(site.run, new_site())
+    assert orphans(cloud) == before
 
 
 def steps(site: Site, folder: Path) -> list[tuple[str, str]]:
