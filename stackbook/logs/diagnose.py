@@ -224,12 +224,12 @@ class _Trace:
         if not times:
             return []
         self.say("looking at what else happened there at the time")
-        patterns = [one.pattern for one in self.known.values() if one.pattern and one.scope == "host"]
-        found = ambient(self.site.hosts, min(times) - BEFORE, max(times) + AFTER, patterns=patterns)
+        found = ambient(self.site.hosts, min(times) - BEFORE, max(times) + AFTER, patterns=self.known.ambient)
         seen = {(event.host, event.file, event.offset) for event in events}
         others = [event for event in found.events if (event.host, event.file, event.offset) not in seen]
         self.found = Found(self.found.events, list(dict.fromkeys([*self.found.skipped, *found.skipped])), self.found.stats)
-        return [hit for hit in matched(others, self.known, linked=False) if hit.signature.scope == "host"]
+        near = [hit for hit in matched(others, self.known, linked=False) if hit.signature.scope == "host"]
+        return [hit for hit in near if not over(hit, others, max(times))]
 
     def _faults(self) -> list[Hit]:
         """What the APIs call the subject's failure, matched like a line of a log."""
@@ -315,6 +315,15 @@ def matched(events: Iterable[LogEvent], known: Signatures, *, linked: bool) -> l
             evidence = from_event(event, linked=linked, values={**_implied(event), **values})
             hits.append(Hit(signature, evidence))
     return hits
+
+
+def over(hit: Hit, events: Iterable[LogEvent], until: datetime) -> bool:
+    """Whether what `hit` tells had come to an end on its host before `until`."""
+    if not hit.signature.over or hit.evidence.time is None:
+        return False
+    ending = re.compile(hit.signature.over)
+    same = (event for event in events if (event.host, event.service) == (hit.evidence.host, hit.evidence.service))
+    return any(event.time and hit.evidence.time < event.time < until and ending.search(event.message) for event in same)
 
 
 def _implied(event: LogEvent) -> dict[str, str]:

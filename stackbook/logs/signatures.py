@@ -57,6 +57,8 @@ class Signature:
     """Signatures that are the deeper reason when they were seen earlier."""
     scope: str = "request"
     """``host``: counts for every request on its host, though its lines name none."""
+    over: str = ""
+    """A regular expression of lines after which it no longer holds on that host, such as those of a start that went well."""
     alone: bool = False
     """Whether it is worth telling about a subject that shows no symptom."""
     runbook: Runbook | None = None
@@ -101,6 +103,11 @@ class Signatures(dict[str, Signature]):
     def patterns(self) -> list[str]:
         """All patterns of log lines."""
         return [one.pattern for one in self.values() if one.pattern]
+
+    @property
+    def ambient(self) -> list[str]:
+        """Patterns of lines that count for every request on their host, and of those that end them."""
+        return [text for one in self.values() if one.scope == "host" for text in (one.pattern, one.over) if text]
 
     def matching(self, text: str) -> list[tuple[Signature, dict[str, str]]]:
         """The signatures that `text` is a case of, with what it names."""

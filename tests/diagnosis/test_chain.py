@@ -133,6 +133,14 @@ def test_a_later_line_is_no_cause(logs: Logs) -> None:
     assert traced(logs).causes == []
 
 
+def test_what_is_over_is_no_cause(logs: Logs) -> None:
+    """A failure of the host that had come to an end before does not explain what failed later."""
+    logs.add("compute1", "neutron-openvswitch-agent", -60, "ERROR", logs.no_bridge())
+    logs.add("compute1", "neutron-openvswitch-agent", -30, "INFO", "Agent initialized successfully, now running... ")
+    logs.failed_build()
+    assert traced(logs).causes == []
+
+
 def test_unknown_stays_unknown(logs: Logs) -> None:
     """An error that nobody knows is shown, and no cause is made up."""
     logs.add("compute1", "nova-compute", 10, "ERROR", "The flux compensator of this server is misaligned", REQUEST, SERVER)
