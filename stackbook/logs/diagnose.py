@@ -194,7 +194,7 @@ class _Trace:
         self._search([*self.subject.ids, *self.subject.requests])
         self._search(harvest(self.subject, self.found.events, self.known))
         events = [event for event in self.found.events if _ours(self.subject, event)]
-        if not events and not self.subject.row and self.subject.kind == "id":
+        if not events and not self.subject.row and self.subject.kind in ("id", "request"):
             raise BadInput(
                 f"{self.subject.given}: neither an API nor a log of site {self.site.name} knows it",
                 found=[f"skipped: {row.host} {row.what}: {row.reason}" for row in self._skipped()[:5]],

@@ -94,7 +94,7 @@ def _causes(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
     if not diagnosis.causes:
         if not diagnosis.unknown:
             wrong = diagnosis.subject.wrong or diagnosis.symptom
-            yield paint("warn", "No known cause, and no error in the logs.") if wrong else paint("good", "Nothing wrong found.")
+            yield paint("warn", "No known cause, and no error in the logs.") if wrong else _nothing(diagnosis, paint)
             yield ""
         return
     for number, cause in enumerate(diagnosis.causes, 1):
@@ -109,6 +109,11 @@ def _causes(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
         if cause.runbook:
             yield f"  {paint('good', 'Try')}: {command(cause.runbook)}"
         yield ""
+
+
+def _nothing(diagnosis: Diagnosis, paint: Paint) -> str:
+    told = diagnosis.events or diagnosis.subject.row
+    return paint("good", "Nothing wrong found.") if told else paint("warn", "Nothing is known about it; see what was not read.")
 
 
 def command(runbook: Mapping[str, Any]) -> str:
