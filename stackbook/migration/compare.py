@@ -2,26 +2,45 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+from collections.abc import Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from stackbook.migration.window import BLOCK, Content, Run, Tell
 from stackbook.migration.zeros import is_zero
+
+THREADS, AT_ONCE = min(4, os.cpu_count() or 1), 32
+"""Unpacking is what costs, and does it beside itself."""
 
 
 def different(one: Content, two: Content, tell: Tell | None = None) -> str:
     """Where two disks differ first; empty when every byte is equal. The longer one must end in zeros."""
     runs = list(union(list(one.data()), list(two.data())))
     total, done = sum(length for _, length in runs), 0
+    with ThreadPoolExecutor(THREADS) as pool:
+        for batch in _batches(runs):
+            for (_, count), found in zip(batch, pool.map(lambda block: _block(one, two, *block), batch), strict=True):
+                if found >= 0:
+                    return f"byte {found} differs"
+                done += count
+            if tell is not None:
+                tell(done, total)
+    return ""
+
+
+def _batches(runs: Iterable[Run]) -> Iterator[list[Run]]:
+    """The runs in blocks that do not cross a multiple of the block's size, some at a time."""
+    batch: list[Run] = []
     for start, length in runs:
         at, end = start, start + length
         while at < end:
             count = min(BLOCK - at % BLOCK, end - at)
-            if (found := _block(one, two, at, count)) >= 0:
-                return f"byte {found} differs"
-            at, done = at + count, done + count
-            if tell is not None:
-                tell(done, total)
-    return ""
+            batch.append((at, count))
+            at += count
+            if len(batch) == AT_ONCE:
+                yield batch
+                batch = []
+    yield batch
 
 
 def union(one: list[Run], two: list[Run]) -> Iterator[Run]:

@@ -148,10 +148,11 @@ class Qcow2:
     def _entries(self, number: int) -> NDArray[np.uint64]:
         import numpy as np
 
-        if self._last[0] != number or self._last[1] is None:
+        last = self._last  # read once: several threads compare
+        if last[0] != number or last[1] is None:
             raw = self.window.read(int(self.tables[number]), self.cluster)
-            self._last = number, np.frombuffer(raw, ">u8").astype(np.uint64)
-        return self._last[1]  # type: ignore[return-value]
+            last = self._last = (number, np.frombuffer(raw, ">u8").astype(np.uint64))
+        return last[1]  # type: ignore[return-value]
 
     def _numbers(self) -> Iterator[int]:
         import numpy as np

@@ -152,11 +152,12 @@ class Sparse:
     def _grain(self, number: int) -> bytes:
         import numpy as np
 
-        if self._last[0] != number:
+        last = self._last  # read once: several threads compare
+        if last[0] != number:
             at = int(np.searchsorted(self.numbers, number))
             there = at < len(self.numbers) and int(self.numbers[at]) == number
-            self._last = number, self._load(number, int(self.places[at])) if there else bytes(self.grain)
-        return self._last[1]
+            last = self._last = (number, self._load(number, int(self.places[at])) if there else bytes(self.grain))
+        return last[1]
 
     def _load(self, number: int, sector: int) -> bytes:
         if not self.header.compressed:
