@@ -2,7 +2,7 @@
 
     python -m tests.migration.fuzz SECONDS [TARGET]
 
-With atheris installed the damage follows the readers' coverage; else it is random.
+The damage is random; no coverage guides it.
 """
 
 from __future__ import annotations

@@ -66,7 +66,7 @@ def environment(home: Path, project: str, inside: str) -> dict[str, str]:
         "PYTHONPATH": inside,
         "PYTHONUNBUFFERED": "1",
         "PYTHONWARNINGS": "ignore",
-        "MALLOC_ARENA_MAX": "2",  # glibc's arena per thread costs a third of the memory of these many-threaded services
+        "MALLOC_ARENA_MAX": "2",  # an arena per thread would cost these many-threaded services memory
         "OPENBLAS_NUM_THREADS": "1",
         "SPT_NOENV": "1",  # keeps setproctitle from overwriting the marks below
         MARK: str(home),
