@@ -12,7 +12,7 @@ LAYERS = [
     {"errors"},
     {"plans", "config", "journal", "ini"},
     {"hosts", "cloud", "render", "secrets"},
-    {"site", "proof", "migration"},
+    {"site", "proof", "migration", "backups"},
     {"resources", "logs"},
     {"engine", "pictures"},
     {"tables", "report", "checks", "desired", "moves", "troubleshooting"},

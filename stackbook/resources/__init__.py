@@ -9,6 +9,7 @@ _HOMES = {
     "Disk": "disk",
     "DiskImage": "disk_image",
     "ExportedFile": "exported_file",
+    "File": "file",
     "FloatingIP": "router",
     "Flavor": "flavor",
     "Image": "image",

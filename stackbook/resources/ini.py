@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
+from stackbook.backups import replaced, restored
 from stackbook.errors import ChangedSince, Refused
 from stackbook.ini import IniText, check_value
 from stackbook.plans import Actual, Change, Resource, Values
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from stackbook.hosts import Host
     from stackbook.site import Site
 
-BACKUPS = "/var/lib/stackbook/backups"
 SECRET_OPTION = re.compile(r"passw|secret|token|credential|private_key|^connection$|transport_url|memcache.*key", re.IGNORECASE)
 
 
@@ -78,11 +77,8 @@ class IniOption(Resource):
         old = host.read(self.path)
         if old is None:
             raise ChangedSince(f"{self.host}:{self.path} is gone", hint="run again, and read the new plan")
-        new = _restored(host, change.memo, old) or self._edited(old, change)
-        backup = f"{BACKUPS}/{site.run.id}{self.path}.{_digest(old)[:12]}"
-        host.write(backup, old, mode=0o600)
-        host.write(self.path, new)
-        return {"backup": backup, "before": _digest(old), "after": _digest(new)}
+        new = restored(host, change.memo, old) or self._edited(old, change)
+        return replaced(host, self.path, old, new)
 
     def _edited(self, old: bytes, change: Change) -> bytes:
         text = IniText(old, f"{self.host}:{self.path}")
@@ -103,15 +99,3 @@ class IniOption(Resource):
 def _text(host: Host, path: str) -> IniText | None:
     content = host.read(path)
     return None if content is None else IniText(content, f"{host.name}:{path}")
-
-
-def _restored(host: Host, memo: Values, old: bytes) -> bytes | None:
-    """The backup, byte for byte, when the file is still as the run left it."""
-    if not memo or memo.get("after") != _digest(old):
-        return None
-    backup = host.read(memo["backup"])
-    return backup if backup is not None and _digest(backup) == memo["before"] else None
-
-
-def _digest(content: bytes) -> str:
-    return hashlib.sha256(content).hexdigest()

@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from stackbook import Absent, apply, plan, plan_undo
+from stackbook.config import HostSettings, SiteSettings
+from stackbook.journal import new_run
 from stackbook.plans import Resource
 from stackbook.resources.inventory import collect
 
@@ -151,3 +153,25 @@ def network(cloud: Connection, name: str) -> Iterator[Any]:
 def subnet(cloud: Connection, network: Any, name: str) -> Any:
     """A subnet 10.77.0.0/24 with gateway 10.77.0.1 in that network."""
     return cloud.network.create_subnet(name=f"{name}-sub", network_id=network.id, cidr="10.77.0.0/24", ip_version=4)
+
+
+@pytest.fixture
+def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> NewSite:
+    """Opens a site without a cloud whose one host ``h`` is the folder `tmp_path` / "h", under a new run each time."""
+    from stackbook.site import Site
+
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    root = tmp_path / "h"
+    root.mkdir()
+    settings = SiteSettings("bare", "debian", hosts={"h": HostSettings("h", root=str(root))})
+    return lambda: Site(settings, new_run("test", "bare", tmp_path / "runs"))
+
+
+def undone(site: Site, new_site: NewSite) -> Plan:
+    """Take back what was made under a site's run; the plan that did it."""
+    later = new_site()
+    planned = plan_undo(site.run, later)
+    apply(planned, later, planned.digest)
+    assert not plan_undo(site.run, new_site()).plan.changes
+    made: Plan = planned.plan
+    return made
