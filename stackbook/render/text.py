@@ -9,11 +9,14 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from stackbook.plans import Change, Plan
-from stackbook.render.values import SITE_CHOOSES, UNSET, one_line, shown
+from stackbook.render.values import SITE_CHOOSES, UNSET, one_line, shown, visible
 
 SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
-MANY_LINES = 400
-"""Lines above which two versions of a text are shown whole instead of compared."""
+MANY_LINES = 2000
+"""Lines between the first and the last difference above which two versions of a text are shown whole instead of compared."""
+MOST_LINES = 200
+"""Lines of one text's differences that are shown; the rest is counted."""
+UNENDED = "(no line break at the end)"
 WIDEST = 60
 """Characters of one cell of a table in a terminal."""
 _COLOURS = {
@@ -119,22 +122,51 @@ _LINE_COLOURS = {"+": "create", "-": "delete"}
 
 
 def sides(change: Change, pair: Mapping[str, Any]) -> tuple[str | None, str | None]:
-    """A field's before and after as text; None on the side that a creation or deletion does not have."""
-    before = None if change.action == "create" else shown(pair["before"], UNSET)
-    after = None if change.action == "delete" else shown(pair["after"], SITE_CHOOSES)
+    """A field's before and after as text; None on the side that a creation or deletion does not have.
+
+    Where one is of several lines, both are whole, to be compared line by line.
+    """
+    whole = any(isinstance(value, str) and "\n" in value.strip("\n") for value in pair.values())
+    before = None if change.action == "create" else _side(pair["before"], UNSET, whole)
+    after = None if change.action == "delete" else _side(pair["after"], SITE_CHOOSES, whole)
     return before, after
+
+
+def _side(value: Any, nothing: str, whole: bool) -> str:
+    return visible(value) if whole and isinstance(value, str) else shown(value, nothing)
 
 
 def line_diff(before: str, after: str) -> list[tuple[str, str]]:
     """Pairs of sign (``+``, ``-``, space, or ``@`` where lines are left out) and line, with two lines around each change."""
-    old, new = before.splitlines(), after.splitlines()
-    if not old or not new or max(len(old), len(new)) > MANY_LINES:
-        return [*(("-", line) for line in old), *(("+", line) for line in new)]
-    return list(_hunks(old, new))
+    old, new = _ended_lines(before, after), _ended_lines(after, before)
+    head = _alike(old, new)
+    tail = _alike(old[head:][::-1], new[head:][::-1])
+    head, tail = max(head - 2, 0), max(tail - 2, 0)
+    middle = (old[head : len(old) - tail], new[head : len(new) - tail])
+    if not old or not new or max(map(len, middle)) > MANY_LINES:
+        return _clipped([*(("-", line) for line in old), *(("+", line) for line in new)])
+    return _clipped(list(_hunks(*middle, head, tail)))
 
 
-def _hunks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
-    end = 0
+def _ended_lines(text: str, other: str) -> list[str]:
+    """The text's lines; the last one marked where it is the only one of both that does not end."""
+    lines = text.splitlines()
+    return [*lines, UNENDED] if lines and other.endswith("\n") and not text.endswith("\n") else lines
+
+
+def _alike(old: Sequence[str], new: Sequence[str]) -> int:
+    """How many lines both begin with."""
+    return next((n for n, (was, now) in enumerate(zip(old, new, strict=False)) if was != now), min(len(old), len(new)))
+
+
+def _clipped(lines: list[tuple[str, str]]) -> list[tuple[str, str]]:
+    left = len(lines) - MOST_LINES
+    return lines if left <= 0 else [*lines[:MOST_LINES], ("@", f"{left:,} more lines")]
+
+
+def _hunks(old: Sequence[str], new: Sequence[str], head: int, tail: int) -> Iterator[tuple[str, str]]:
+    """The differences of two texts of which `head` lines before and `tail` lines after are alike."""
+    end = -head
     for group in difflib.SequenceMatcher(None, old, new, autojunk=False).get_grouped_opcodes(2):
         if group[0][1] > end:
             yield "@", f"{group[0][1] - end} lines alike"
@@ -145,8 +177,8 @@ def _hunks(old: Sequence[str], new: Sequence[str]) -> Iterator[tuple[str, str]]:
                 continue
             yield from (("-", line) for line in old[first:last])
             yield from (("+", line) for line in new[begin:until])
-    if len(old) > end:
-        yield "@", f"{len(old) - end} lines alike"
+    if len(old) + tail > end:
+        yield "@", f"{len(old) + tail - end} lines alike"
 
 
 def _painter(colour: bool) -> Paint:

@@ -141,3 +141,27 @@ def test_a_line_diff_holds_both_texts(old: list[str], new: list[str]) -> None:
     kept = [line for sign, line in found if sign == " "]
     assert sorted([*gone, *kept]) == sorted(old) or any(sign == "@" for sign, _ in found)
     assert len(new) - len(old) == len(added) - len(gone)
+
+
+def test_one_line_of_a_long_text_is_found() -> None:
+    """Of a text far longer than what is shown of a value, the plan has the line that changes and the lines around it."""
+    old = [f"option{number} = {number}" for number in range(9000)]
+    new = [*old[:8000], "option8000 = changed", *old[8001:]]
+    pair = {"content": "\n".join(old)}, {"content": "\n".join(new)}
+    written = plan_text(Plan("s", (Change("update", NETWORK, "h:/f", *pair),)))
+    assert "- option8000 = 8000" in written
+    assert "+ option8000 = changed" in written
+    assert "@ 7998 lines alike" in written
+    assert "@ 997 lines alike" in written
+    assert len(written.splitlines()) < 15
+
+
+def test_texts_that_have_nothing_in_common_are_cut() -> None:
+    """Of many differences some are shown and the rest counted."""
+    found = line_diff("\n".join(f"a{n}" for n in range(3000)), "\n".join(f"b{n}" for n in range(3000)))
+    assert found[-1] == ("@", "5,800 more lines")
+
+
+def test_a_missing_end_of_line_is_seen() -> None:
+    """Two texts that differ in their last line break only differ in what is shown."""
+    assert [sign for sign, _ in line_diff("a\nb", "a\nb\n")] == [" ", " ", "-"]
