@@ -26,7 +26,7 @@ from pathlib import Path
 
 from benchmarks.log_samples import Samples, compress, write
 from stackbook.config import HostSettings
-from stackbook.hosts import Host
+from stackbook.hosts import LocalHost
 from stackbook.logs import Found, Limits, merge, search
 from stackbook.logs.engines import engines
 from stackbook.logs.parse import blank_event, event
@@ -143,8 +143,8 @@ def _search(samples: Samples, ids: list[str], since: datetime | None = None, eng
     return lambda: search([_host(samples)], ids, since=since, engine=engine, limits=LIMITS)
 
 
-def _host(samples: Samples) -> Host:
-    return Host(HostSettings("here", root=str(samples.folder)))
+def _host(samples: Samples) -> LocalHost:
+    return LocalHost(HostSettings("here", root=str(samples.folder)))
 
 
 def _each(ids: Sequence[str]) -> list[str]:

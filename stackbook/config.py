@@ -13,6 +13,7 @@ from stackbook.errors import BadInput
 
 LAYOUTS = ("packstack", "debian", "kolla", "devstack", "sandbox")
 SETTINGS = "stackbook.toml"
+HOST_SETTINGS = {"address", "roles", "user", "port", "key", "jump", "known_hosts"}
 SECRET_SETTINGS = ("password", "token", "secret", "passphrase")
 
 
@@ -24,6 +25,14 @@ class HostSettings:
     address: str = "localhost"
     roles: tuple[str, ...] = ()
     user: str | None = None
+    """Who logs in over SSH; None: what ``~/.ssh/config`` says, else the user who runs stackbook."""
+    port: int | None = None
+    key: str | None = None
+    """Path of a private key; without it those of the agent and of ``~/.ssh``."""
+    jump: str | None = None
+    """The host to go through, as ``user@host:port``."""
+    known_hosts: str | None = None
+    """Path of the file of known host keys, instead of the user's own."""
     root: str = "/"
     """The folder that is the host's ``/``; only a sandbox's hosts have another."""
 
@@ -137,8 +146,11 @@ def _site(name: str, table: dict[str, Any]) -> SiteSettings:
 
 
 def _host(name: str, entry: dict[str, Any]) -> HostSettings:
-    roles = tuple(entry.get("roles", ()))
-    return HostSettings(name, entry.get("address", name), roles, entry.get("user"))
+    unknown = sorted(set(entry) - HOST_SETTINGS)
+    if unknown:
+        known = ", ".join(sorted(HOST_SETTINGS))
+        raise BadInput(f"{SETTINGS}: host {name}: {unknown[0]!r} is not a setting (known: {known})", hint="mend its name")
+    return HostSettings(name, **{"address": name, **entry, "roles": tuple(entry.get("roles", ()))})
 
 
 def _refuse_secrets(site: str, table: dict[str, Any]) -> None:

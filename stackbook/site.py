@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from stackbook.cloud import open_cloud, sign_in
 from stackbook.config import SiteSettings, sandbox_home, site_settings, workspace
 from stackbook.errors import BadInput
-from stackbook.hosts import Host
+from stackbook.hosts import Host, open_host
 from stackbook.journal import Run, current_run, open_run
 from stackbook.render.redact import Redactor
 from stackbook.secrets import known_secrets
@@ -52,7 +52,7 @@ class Site:
     @cached_property
     def hosts(self) -> dict[str, Host]:
         """Its hosts by name."""
-        return {name: Host(entry) for name, entry in self.settings.hosts.items()}
+        return {name: open_host(entry) for name, entry in self.settings.hosts.items()}
 
     @cached_property
     def redactor(self) -> Redactor:

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from stackbook.journal import RUN_VARIABLE
+from tests.sshd import Sshd
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -37,6 +38,13 @@ QUIET = (
     "--no-first-run",
     "--disable-quic",
 )
+
+
+@pytest.fixture(scope="session")
+def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
+    """A real sshd on loopback with throwaway keys."""
+    with Sshd(tmp_path_factory.mktemp("sshd")) as server:
+        yield server
 
 
 @pytest.fixture(scope="session")

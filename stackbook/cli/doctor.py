@@ -14,8 +14,9 @@ from pathlib import Path
 
 from stackbook.config import SETTINGS, cloud_names, site_settings, workspace
 from stackbook.errors import EXIT_DONE, EXIT_FAILED, StackbookError
+from stackbook.hosts import everywhere, open_host
 
-PACKAGES = ("openstacksdk", "papermill", "ipykernel", "jupyterlab", "nbconvert", "pandas", "matplotlib")
+PACKAGES = ("openstacksdk", "papermill", "ipykernel", "jupyterlab", "pandas", "matplotlib")
 OLDEST = (3, 11)
 
 
@@ -51,7 +52,9 @@ def findings(site: str | None) -> Iterator[Finding]:
     yield from map(_package, PACKAGES)
     yield _workspace()
     yield _runs()
-    yield from map(_site, [site] if site else _sites())
+    for name in [site] if site else _sites():
+        yield _site(name)
+        yield from _hosts(name)
 
 
 def _python() -> Finding:
@@ -108,6 +111,24 @@ def _site(name: str) -> Finding:
         return Finding("bad", subject, f"{type(error).__name__}: {error}", "check its entry in stackbook.toml and clouds.yaml")
     admin = "" if _administrates(connection) else "; not as an administrator"
     return Finding("ok", subject, f"signed in; offers {', '.join(services)}{admin}")
+
+
+def _hosts(site: str) -> Iterator[Finding]:
+    """Reach each host of a site, and see whether what is done there is done as root."""
+    try:
+        hosts = [open_host(entry) for entry in site_settings(site).hosts.values()]
+    except StackbookError:
+        return  # the site's own finding tells
+    answers = everywhere(hosts, lambda host: host.run(["id", "-un"]).out.strip())
+    for host in hosts:
+        subject = f"site {site}, host {host.name}"
+        if failure := answers.failed.get(host.name):
+            yield Finding("bad", subject, failure.what, failure.hint or "")
+        elif answers.found[host.name] == "root" or host.root != Path("/"):
+            yield Finding("ok", subject, "reached; it can be changed")
+        else:
+            hint = f"let this user use sudo on {host.name} without a password (NOPASSWD)"
+            yield Finding("note", subject, f"reached as {answers.found[host.name]}, who is not root: it can be read only", hint)
 
 
 def _administrates(connection: object) -> bool:

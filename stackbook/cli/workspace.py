@@ -32,9 +32,9 @@ layout = "sandbox"
 # [sites.lab.hosts.controller1]
 # address = "192.0.2.10"
 # roles = ["controller", "network"]
-# user = "root"
+# user = "root"                       # reached over SSH with your keys; another user needs sudo without a password
 #
-# [sites.lab.hosts.compute1]
+# [sites.lab.hosts.compute1]          # more: port, key, jump = "user@host", known_hosts
 # address = "192.0.2.11"
 # roles = ["compute"]
 """

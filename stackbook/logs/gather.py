@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from stackbook.errors import BadInput, StackbookError
-from stackbook.hosts import Host
+from stackbook.hosts import Host, LocalHost
 from stackbook.logs.event import Clock, Found, HostStats, Limits, LogEvent, Skipped, Stats, in_order
 from stackbook.logs.literals import literals
 from stackbook.logs.parse import blank_event, entry_event, event
@@ -163,19 +163,15 @@ def _one(host: Host, request: dict[str, Any], limits: Limits) -> Found:
 
 def _answers(host: Host, request: dict[str, Any], limits: Limits) -> tuple[list[dict[str, Any]], str]:
     """The lines of a host's answer, and what went wrong."""
-    root = str(getattr(host, "root", "/"))
+    root, here = str(host.root), isinstance(host, LocalHost)
     asked = {**request, "root": root, "limits": asdict(limits)}
-    text = program_here(asked) if _local(host) else program(asked)
-    here = sys.executable if _local(host) else "python3"
+    text = program_here(asked) if here else program(asked)
+    python = sys.executable if here else "python3"
     mood = "calm" if root == "/" else "own"
-    done = host.run(["sh", "-c", LAUNCH, "stackbook", here, mood], check=False, timeout=limits.seconds + 60, text=text)
+    done = host.run(["sh", "-c", LAUNCH, "stackbook", python, mood], check=False, timeout=limits.seconds + 60, text=text)
     lines = [json.loads(line) for line in done.out.splitlines() if line.startswith("{") and line.endswith("}")]
     said = done.err.strip().splitlines()
     return lines, f"the search failed there: {said[-1][:300] if said else f'exit code {done.code}'}" if done.code else ""
-
-
-def _local(host: Host) -> bool:
-    return type(host) is Host and getattr(host, "address", "localhost") in ("localhost", "127.0.0.1", "::1")
 
 
 def _stats(begin: dict[str, Any], end: dict[str, Any], asked: float, answered: float, seconds: float) -> HostStats:

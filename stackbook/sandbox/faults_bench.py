@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from stackbook.cloud import credentials
 from stackbook.config import HostSettings, sandbox_site
 from stackbook.errors import Refused
-from stackbook.hosts import Host
+from stackbook.hosts import LocalHost
 from stackbook.ini import IniText
 
 if TYPE_CHECKING:
@@ -52,9 +52,9 @@ class Bench:
         """The id of the project ``admin``."""
         return str(self.conn.current_project_id)
 
-    def host(self, name: str) -> Host:
+    def host(self, name: str) -> LocalHost:
         """One of its hosts."""
-        return Host(HostSettings(name, root=str(self.home / "hosts" / name)))
+        return LocalHost(HostSettings(name, root=str(self.home / "hosts" / name)))
 
     def note(self, kind: str, **about: Any) -> None:
         """Write down a change that is about to be made."""

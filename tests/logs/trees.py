@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from stackbook.config import HostSettings
-from stackbook.hosts import Host
+from stackbook.hosts import LocalHost
 from stackbook.logs import Limits
 from stackbook.logs.agent import Agent
 
@@ -22,9 +22,9 @@ REQUEST = "req-e047e5fc-b218-416c-95c7-6f3f809cb750"
 LOG = "var/log/nova/nova-compute.log"
 
 
-def host(root: Path, name: str = "compute1") -> Host:
+def host(root: Path, name: str = "compute1") -> LocalHost:
     """A host whose ``/`` is `root`."""
-    return Host(HostSettings(name, root=str(root)))
+    return LocalHost(HostSettings(name, root=str(root)))
 
 
 def put(root: Path, content: bytes, path: str = LOG) -> Path:

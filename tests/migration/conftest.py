@@ -33,9 +33,9 @@ def networks(new_site: Callable[[], Site]) -> None:
 def roomy(sandbox: Path, cloud: Any) -> Iterator[None]:
     """Room and quota for 2 TiB in the sandbox's volume group."""
     from stackbook.config import HostSettings
-    from stackbook.hosts import Host
+    from stackbook.hosts import LocalHost
 
-    host = Host(HostSettings("controller1", root=str(sandbox / "hosts" / "controller1")))
+    host = LocalHost(HostSettings("controller1", root=str(sandbox / "hosts" / "controller1")))
     before = host.read("/etc/cinder/cinder.conf") or b""
     host.write("/etc/cinder/cinder.conf", before.replace(f"{SIZE}100".encode(), f"{SIZE}4096".encode()))
     _restart(sandbox)

@@ -1,4 +1,4 @@
-"""Hosts: run a command, read and write a file; the only place that starts a process on a host."""
+"""A host whose ``/`` is a folder of this machine: this machine itself, or a sandbox's host."""
 
 from __future__ import annotations
 
@@ -7,75 +7,18 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from stackbook.config import HostSettings
-from stackbook.errors import BadInput, StackbookError
+from stackbook.hosts.host import NOT_FOUND, Host, HostFailed, Stat
 
 
-@dataclass(frozen=True)
-class Result:
-    """What a command on a host answered."""
-
-    host: str
-    argv: tuple[str, ...]
-    code: int
-    out: str
-    err: str
-
-
-@dataclass(frozen=True)
-class Stat:
-    """A file's size in bytes, permission bits and time of last change (seconds since the epoch)."""
-
-    size: int
-    mode: int
-    mtime: float
-
-
-LOCAL = ("localhost", "127.0.0.1", "::1")
-
-
-class HostFailed(StackbookError):
-    """A command or a file operation on a host failed."""
-
-
-class Host:
-    """A host whose ``/`` is a folder on this machine: this machine itself, or a sandbox's host."""
+class LocalHost(Host):
+    """This machine, or a sandbox's host."""
 
     def __init__(self, settings: HostSettings) -> None:
-        if settings.root == "/" and settings.address not in LOCAL:
-            raise BadInput(
-                f"host {settings.name}: {settings.address} is another machine; only this one and sandboxes can be changed so far",
-                hint='run stackbook there with address = "localhost", or leave the host out: the half in the cloud still works',
-            )
-        self.name = settings.name
-        self.roles = settings.roles
+        super().__init__(settings)
         self.root = Path(settings.root)
-
-    def run(self, argv: Sequence[str], *, check: bool = True, timeout: float = 60, text: str = "") -> Result:
-        """Run `argv` (no shell) with `text` as its input; raises HostFailed on a non-zero exit when `check`."""
-        try:
-            done = subprocess.run(
-                [*argv],
-                input=text,
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=timeout,
-                check=False,
-                env=self._environment(),
-            )
-        except FileNotFoundError:
-            raise HostFailed(f"{self.name}: {argv[0]} is not installed", hint=f"install {argv[0]} on {self.name}") from None
-        except subprocess.TimeoutExpired:
-            raise HostFailed(f"{self.name}: {' '.join(argv)} did not end within {timeout:g} s") from None
-        result = Result(self.name, tuple(argv), done.returncode, done.stdout, done.stderr)
-        if check and result.code:
-            said = (result.err or result.out).strip()
-            raise HostFailed(f"{self.name}: {' '.join(argv)} failed with exit code {result.code}", found=said[-2000:])
-        return result
 
     def read(self, path: str) -> bytes | None:
         """The content of the file at `path`; None when there is none."""
@@ -109,7 +52,7 @@ class Host:
 
     def remove(self, path: str) -> None:
         """Remove the file at `path`; nothing happens when there is none."""
-        self._at(path).unlink(missing_ok=True)
+        (self.root / path.lstrip("/")).unlink(missing_ok=True)
 
     def stat(self, path: str) -> Stat | None:
         """Size, mode and time of the file at `path`; None when there is none."""
@@ -119,8 +62,19 @@ class Host:
             return None
         return Stat(found.st_size, found.st_mode & 0o7777, found.st_mtime)
 
+    def _carry_out(self, argv: Sequence[str], sent: bytes, timeout: float, limit: int) -> tuple[int, bytes, bytes]:
+        try:
+            done = subprocess.run([*argv], input=sent, capture_output=True, timeout=timeout, check=False, env=self._environment())
+        except FileNotFoundError:
+            return NOT_FOUND, b"", b""
+        except subprocess.TimeoutExpired:
+            raise self._too_long(argv, timeout) from None
+        if len(done.stdout) + len(done.stderr) > limit:
+            raise self._too_much(argv, limit)
+        return done.returncode, done.stdout, done.stderr
+
     def _at(self, path: str) -> Path:
-        return self.root / path.lstrip("/")
+        return Path(os.path.realpath(self.root / path.lstrip("/")))
 
     def _environment(self) -> dict[str, str]:
         own = f"{self.root}/usr/bin:{self.root}/usr/sbin:" if str(self.root) != "/" else ""

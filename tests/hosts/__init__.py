@@ -1,0 +1,1 @@
+"""Tests of hosts: this machine, and others over SSH."""
