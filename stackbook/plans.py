@@ -99,9 +99,9 @@ class Resource:
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse, while planning, what could not be applied; `others` are all desired resources of the plan."""
 
-    def explain(self, names: Sequence[str]) -> str:
-        """What updating these fields means, for people ("restart"); empty when the fields say it."""
-        return ""
+    def said(self, before: Values, after: Values) -> dict[str, str]:
+        """What a change of a field means, in words that plans show instead of its values ("restart"); empty hides the field."""
+        return {}
 
     def create(self, site: Site, change: Change) -> Values:
         """Make it; returns a memo for the journal, at least ``{"id": ...}`` where it has one."""
@@ -160,6 +160,8 @@ class Change:
     """The API's id of the existing resource."""
     reason: str = ""
     """For people; nothing decides on it."""
+    said: dict[str, str] = field(default_factory=dict)
+    """Words that stand for a field's before and after, by field; for people, as the reason is."""
     memo: Values = field(default_factory=dict)
     """What applying the original left for its undo; only in plans of an undo."""
 
@@ -184,6 +186,7 @@ class Change:
             "reversible": self.reversible,
             "id": self.id,
             "reason": self.reason,
+            "said": self.said,
             "resource": self.resource,
             "before": self.before,
             "after": self.after,
@@ -283,7 +286,8 @@ def compare(wanted: Desired, actual: Actual | None) -> Change | None:
             hint="choose another name, or ask for the old one to be Absent first",
         )
     after = {name: wanted.values[name] for name in differing}
-    return _change("update", wanted, {name: _named(before[name], after[name]) for name in differing}, after, id=actual.id)
+    named = {name: _named(before[name], after[name]) for name in differing}
+    return _change("update", wanted, named, after, id=actual.id, said=wanted.said(named, after))
 
 
 def _named(found: Any, wanted: Any) -> Any:

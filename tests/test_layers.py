@@ -10,9 +10,9 @@ import stackbook
 PACKAGE = Path(stackbook.__file__).parent
 LAYERS = [
     {"errors"},
-    {"plans", "config", "journal", "ini"},
+    {"plans", "config", "journal", "ini", "services"},
     {"hosts", "cloud", "render", "secrets"},
-    {"site", "proof", "migration", "backups"},
+    {"site", "proof", "migration", "backups", "units"},
     {"resources", "logs"},
     {"engine", "pictures"},
     {"tables", "report", "checks", "desired", "moves", "troubleshooting"},

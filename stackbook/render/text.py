@@ -96,9 +96,11 @@ def _plan_line(plan: Plan, paint: Paint) -> str:
 def _change_lines(change: Change, paint: Paint) -> Iterator[str]:
     sign = SIGNS[change.action].rjust(3)
     yield f"{paint(change.action, f'{sign} {one_line(change.address)}')}{_remarks(change, paint)}"
-    width = max((len(one_line(name)) for name in change.fields), default=0)
+    width = max((len(one_line(name)) for name in change.fields if name not in change.said), default=0)
     for name, pair in change.fields.items():
-        yield from _field_lines(change, one_line(name).ljust(width), pair, paint)
+        if name not in change.said:
+            yield from _field_lines(change, one_line(name).ljust(width), pair, paint)
+    yield from (f"      {words}" for words in phrases(change))
 
 
 def _remarks(change: Change, paint: Paint) -> str:
@@ -116,6 +118,11 @@ def _field_lines(change: Change, name: str, pair: Mapping[str, Any], paint: Pain
         yield f"      {name}  {before if after is None else after}"
     else:
         yield f"      {name}  {before} → {after}"
+
+
+def phrases(change: Change) -> list[str]:
+    """What the change's own words say of its fields, each once."""
+    return list(dict.fromkeys(one_line(words) for words in change.said.values() if words))
 
 
 _LINE_COLOURS = {"+": "create", "-": "delete"}

@@ -210,9 +210,9 @@ def _change(entry: Record) -> Change | None:
     if entry.get("action") not in ("create", "update", "replace", "delete"):
         return None
     lasting = entry.get("reversible") is False
-    return Change(
-        entry["action"], {}, str(entry.get("address")), before, after, not lasting, reason=str(entry.get("reason") or "")
-    )
+    address, reason = str(entry.get("address")), str(entry.get("reason") or "")
+    said = {str(name): str(words) for name, words in (entry.get("said") or {}).items()}
+    return Change(entry["action"], {}, address, before, after, not lasting, reason=reason, said=said)
 
 
 def _found(record: Record) -> str:

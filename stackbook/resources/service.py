@@ -8,36 +8,25 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, ClassVar
 
-from stackbook.errors import Refused, StackbookError
+from stackbook.errors import BadInput, Refused, StackbookError
 from stackbook.plans import Actual, Change, Resource, Values
+from stackbook.services import CONTAINERS, service
+from stackbook.units import State, change, states
 
 if TYPE_CHECKING:
-    from stackbook.hosts import Host
     from stackbook.site import Site
 
-PROPERTIES = ("LoadState", "ActiveState", "UnitFileState", "ActiveEnterTimestamp")
-NEUTRON = ("/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/ml2_conf.ini")
-AGENT = ("/etc/neutron/neutron.conf", "/etc/neutron/plugins/ml2/openvswitch_agent.ini")
-CONFIG = {
-    "neutron-server": NEUTRON,
-    "neutron-openvswitch-agent": AGENT,
-    "neutron-l3-agent": ("/etc/neutron/neutron.conf", "/etc/neutron/l3_agent.ini"),
-    "neutron-dhcp-agent": ("/etc/neutron/neutron.conf", "/etc/neutron/dhcp_agent.ini"),
-    "nova-compute": ("/etc/nova/nova.conf",),
-    "cinder-volume": ("/etc/cinder/cinder.conf",),
-}
-"""The files that a service reads at its start."""
 SETTLE = 60.0
 """Seconds that a service may take to become active."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Service(Resource):
-    """A systemd service on a host.
+    """A service on a host, by its own project's name: a systemd unit or a container, as the site's layout has it.
 
-    `fresh` means: started after its configuration (`config`, else what is known of the service) was last written. A
-    restart is therefore a state like any other: it is planned when the configuration is newer or about to be changed,
-    and does not repeat itself.
+    A restart is a state like any other, so it is planned, proved, and does not repeat itself. `fresh` means: started after
+    its configuration (`config`, else what is known of the service) was last written; `started_after` means: started
+    after that moment, given as ISO 8601, in UTC where no zone is named.
     """
 
     kind: ClassVar[str] = "service"
@@ -50,91 +39,118 @@ class Service(Resource):
     running: bool | None = True
     enabled: bool | None = None
     fresh: bool | None = None
+    started_after: str | None = None
     config: tuple[str, ...] | None = None
 
     def read(self, site: Site, pending: Sequence[Change] = ()) -> Actual | None:
         """Whether it runs, is enabled, and runs its newest configuration, `pending` edits counted as newer."""
-        host = site.host(self.host)
-        shown = _show(host, self.name)
-        running = shown["ActiveState"] in ("active", "reloading")
-        enabled = shown["UnitFileState"] in ("enabled", "enabled-runtime", "static", "alias")
-        fresh = running and not self._edited(pending) and started(shown["ActiveEnterTimestamp"]) >= self._written(host)
-        return Actual(None, {"running": running, "enabled": enabled, "fresh": fresh})
+        state = self._state(site)
+        fresh = state.running and not self._edited(site, pending) and state.started >= self._written(site)
+        values: Values = {"running": state.running, "enabled": state.enabled, "fresh": fresh}
+        if self.started_after is not None:
+            values["started_after"] = self.started_after if self._late_enough(state) else _iso(state.started)
+        return Actual(None, values)
 
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
-        """Refuse a service that the host does not know."""
-        if _show(site.host(self.host), self.name)["LoadState"] == "not-found":
+        """Refuse a service that the host does not have, and what containers don't do."""
+        if not self._state(site).known:
+            units = " or ".join(service(self.name).units(site.settings.layout)) or self.name
             raise Refused(
-                f"{self.host} has no service {self.name}", hint=f"systemctl list-units on {self.host} shows its services"
+                f"{self.host} has no service {self.name} (looked for {units})",
+                hint=f"stackbook run service-restart shows what {self.host} has; is the site's layout {site.settings.layout}?",
+            )
+        if site.settings.layout == CONTAINERS and self.enabled is not None and not _is(actual, "enabled", self.enabled):
+            raise Refused(
+                f"{self.address}: whether a container starts with its host is Kolla's to set", hint="kolla-ansible deploy"
             )
 
-    def explain(self, names: Sequence[str]) -> str:
-        """That a service which does not run its newest configuration is restarted."""
-        return "restart: its configuration is newer" if "fresh" in names else ""
+    def said(self, before: Values, after: Values) -> dict[str, str]:
+        """That a service which does not run its newest configuration, or runs for too long, is restarted."""
+        told = {"enabled": "start with the host" if after.get("enabled") else "no longer start with the host"}
+        told["running"] = "start" if after.get("running") else "stop"
+        restarted = "" if "running" in after else "restart"
+        told["fresh"] = restarted and f"{restarted}: its configuration is newer"
+        told["started_after"] = restarted and f"{restarted}: it runs since {_short(before.get('started_after'))}"
+        return {name: told[name] for name in after}
 
     def create(self, site: Site, change: Change) -> Values:
         """Start it."""
         return self.update(site, change)
 
     def update(self, site: Site, change: Change) -> Values:
-        """Restart it where its configuration is newer; start, stop, enable or disable it as asked."""
-        host = site.host(self.host)
-        for verb in _verbs(change.after):
-            host.run(["systemctl", verb, self.name], timeout=SETTLE + 30)
+        """Restart, start, stop, enable or disable it as asked; a restart that another change brought about is not repeated."""
+        for verb in self._verbs(site, change.after):
+            self._carry_out(site, verb)
         if change.after.get("running", True):
-            self._settle(host)
+            self._settle(site)
         return {}
 
-    def _settle(self, host: Host) -> None:
+    def _verbs(self, site: Site, after: Values) -> list[str]:
+        verbs = ["enable" if after["enabled"] else "disable"] if "enabled" in after else []
+        if after.get("running") is False:
+            return [*verbs, "stop"]
+        wanted = {name for name in ("running", "fresh", "started_after") if after.get(name)}
+        actual = self.read(site)
+        if not wanted or (actual and all(_is(actual, name, after[name]) for name in wanted)):
+            return verbs
+        return [*verbs, "start" if wanted == {"running"} else "restart"]
+
+    def _carry_out(self, site: Site, verb: str) -> None:
+        host, unit = site.host(self.host), self._state(site).unit
+        try:
+            change(host, site.settings.layout, unit, verb, timeout=SETTLE + 30)
+        except StackbookError as error:
+            raise StackbookError(f"{error.what}", found=error.found, hint=self._look(site)) from None
+
+    def _settle(self, site: Site) -> None:
         until = time.monotonic() + SETTLE
-        while (state := _show(host, self.name)["ActiveState"]) != "active":
-            if state == "failed" or time.monotonic() > until:
-                raise StackbookError(
-                    f"{self.host}: {self.name} is {state} after its restart",
-                    hint=f"journalctl -u {self.name} on {self.host}; stackbook undo takes the configuration back",
-                )
+        while (state := self._state(site)).active != "active":
+            if state.active == "failed" or time.monotonic() > until:
+                raise StackbookError(f"{self.host}: {self.name} is {state.active} after its restart", hint=self._look(site))
             time.sleep(0.3)
 
-    def _paths(self) -> tuple[str, ...]:
-        return tuple(self.config) if self.config is not None else CONFIG.get(self.name, ())
+    def _look(self, site: Site) -> str:
+        return f"read the end of {service(self.name).log(site.settings.layout)} on {self.host}"
 
-    def _edited(self, pending: Sequence[Change]) -> bool:
+    def _state(self, site: Site) -> State:
+        return states(site.host(self.host), site.settings.layout, [self.name])[self.name]
+
+    def _late_enough(self, state: State) -> bool:
+        return state.running and state.started >= moment(self.started_after or "").timestamp()
+
+    def _paths(self, site: Site) -> tuple[str, ...]:
+        return tuple(self.config) if self.config is not None else service(self.name).config(site.settings.layout)
+
+    def _edited(self, site: Site, pending: Sequence[Change]) -> bool:
         edited = {(change.resource.get("host"), change.resource.get("path")) for change in pending}
-        return any((self.host, path) in edited for path in self._paths())
+        return any((self.host, path) in edited for path in self._paths(site))
 
-    def _written(self, host: Host) -> float:
-        return max((stat.mtime for path in self._paths() if (stat := host.stat(path))), default=0.0)
-
-
-def started(stamp: str) -> float:
-    """When a service became active, in seconds since the epoch, from systemd's stamp; 0 when it never did.
-
-    A stamp without a fraction stands for the end of its second: what was written in the second of the start counts as read.
-    """
-    if not stamp or stamp == "n/a":
-        return 0.0
-    day, clock = stamp.split()[1:3]
-    exact = "." in clock
-    moment = datetime.strptime(f"{day} {clock}", "%Y-%m-%d %H:%M:%S.%f" if exact else "%Y-%m-%d %H:%M:%S").replace(tzinfo=UTC)
-    return moment.timestamp() + (0.0 if exact else 1.0)
+    def _written(self, site: Site) -> float:
+        host = site.host(self.host)
+        return max((stat.mtime for path in self._paths(site) if (stat := host.stat(path))), default=0.0)
 
 
-def _show(host: Host, name: str) -> dict[str, str]:
-    """The service's properties; times in UTC, to the microsecond where this systemd tells it."""
-    asked = ["systemctl", "show", name, *(f"--property={item}" for item in PROPERTIES)]
-    answer = host.run([*asked, "--timestamp=us+utc"], check=False)
-    if answer.code:
-        answer = host.run(["env", "TZ=UTC", *asked])
-    pairs = dict(line.split("=", 1) for line in answer.out.splitlines() if "=" in line)
-    return {item: pairs.get(item, "") for item in PROPERTIES}
+def moment(text: str) -> datetime:
+    """The time that `text` names; raises BadInput for what is none, or lies ahead: no service started after that."""
+    now = datetime.now(UTC)
+    hint = f"the time now is {now:%Y-%m-%dT%H:%M:%SZ}: a moment, so that the restart is done once"
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise BadInput(f"{text!r} is not a time such as 2026-11-23T17:05:00Z", hint=hint) from None
+    found = found if found.tzinfo else found.replace(tzinfo=UTC)
+    if found > now:
+        raise BadInput(f"{text} lies ahead", hint=hint)
+    return found
 
 
-def _verbs(after: Values) -> list[str]:
-    verbs = []
-    if "enabled" in after:
-        verbs.append("enable" if after["enabled"] else "disable")
-    if after.get("running") is False:
-        return [*verbs, "stop"]
-    if after.get("fresh"):
-        return [*verbs, "restart"]
-    return [*verbs, "start"] if after.get("running") else verbs
+def _is(actual: Actual | None, name: str, value: object) -> bool:
+    return actual is not None and actual.values.get(name) == value
+
+
+def _iso(seconds: float) -> str | None:
+    return datetime.fromtimestamp(seconds, UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if seconds else None
+
+
+def _short(stamp: object) -> str:
+    return str(stamp).replace("T", " ").replace("Z", " UTC") if stamp else "an unknown time"

@@ -154,7 +154,7 @@ def _changes(events: Iterable[Event]) -> list[Record]:
 
 
 def _change(change: Record, state: str) -> Record:
-    kept = {name: change.get(name) for name in ("action", "address", "fields", "reversible", "id", "reason")}
+    kept = {name: change.get(name) for name in ("action", "address", "fields", "reversible", "id", "reason", "said")}
     return {**kept, "state": state}
 
 

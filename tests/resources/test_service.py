@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from stackbook import apply, plan, verify
 from stackbook.resources import IniOption, Service
-from stackbook.resources.service import started
 from stackbook.site import Site
+from stackbook.units import started
 
 AGENT = "neutron-openvswitch-agent"
 INI = "/etc/neutron/plugins/ml2/openvswitch_agent.ini"

@@ -29,6 +29,7 @@ def properties(unit: Unit, style: str) -> dict[str, str]:
         "FragmentPath": f"/usr/lib/systemd/system/{unit.name}.service" if unit.known else "",
         "UnitFileState": "enabled" if unit.known else "",
         "ActiveEnterTimestamp": started,
+        "StateChangeTimestamp": timestamp(unit.changed, style) if unit.changed else "",
     }
 
 

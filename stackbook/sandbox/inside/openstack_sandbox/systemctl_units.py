@@ -24,6 +24,8 @@ class Unit(NamedTuple):
     pid: int = 0
     started: float = 0.0
     """Seconds since the epoch; 0 when it never was."""
+    changed: float = 0.0
+    """When it came into its state; 0 where its process was killed and nobody wrote it down."""
     error: str = ""
 
     @classmethod
@@ -55,11 +57,11 @@ def find(home: Path, host: str) -> dict[str, Unit]:
             record = json.loads(path.read_text())
         except (OSError, ValueError):
             continue
-        found[record["name"]] = _unit(home, record)
+        found[record["name"]] = _unit(home, record, path.stat().st_mtime)
     return found
 
 
-def _unit(home: Path, record: dict[str, Any]) -> Unit:
+def _unit(home: Path, record: dict[str, Any], written: float) -> Unit:
     process = processes.running(home, record["project"])
     living = process is not None and process.pid == record["pid"]
     active, sub = _states(home, record, living)
@@ -71,6 +73,7 @@ def _unit(home: Path, record: dict[str, Any]) -> Unit:
         sub=sub,
         pid=record["pid"] if active == "active" else 0,
         started=float(record["started"]),
+        changed=float(record["started"]) if active == "active" else 0.0 if record["state"] == "active" else written,
         error=record.get("error", ""),
     )
 
