@@ -59,7 +59,8 @@ def lasting(events: list[Event]) -> list[tuple[str, str]]:
     """What of a run can't be undone: address, and the action or field."""
     pairs = [change for change, _ in net(list(made(events)))]
     fields = [(change, name) for change in pairs for name in sorted(_kind(change).one_way.intersection(change.after))]
-    deleted = [(change.address, change.action) for change in pairs if change.action == "delete" and not change.reversible]
+    words = {"delete": "delete", "replace": "the loss of what it replaced"}
+    deleted = [(change.address, words[change.action]) for change in pairs if change.action in words and not change.reversible]
     return deleted + [(change.address, f"the change of {name}") for change, name in fields if change.action == "update"]
 
 

@@ -16,6 +16,7 @@ _HOMES = {
     "IniOption": "ini",
     "KeyPair": "keypair",
     "Network": "network",
+    "PhysicalVolume": "lvm",
     "Port": "port",
     "Project": "identity",
     "Quota": "quota",
@@ -27,6 +28,7 @@ _HOMES = {
     "Subnet": "subnet",
     "User": "identity",
     "Volume": "volume",
+    "VolumeGroup": "lvm",
 }
 __all__ = sorted(_HOMES)  # noqa: PLE0605 - it is a list
 
