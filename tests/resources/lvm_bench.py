@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from stackbook.config import HostSettings, SiteSettings
-from stackbook.hosts import Host
+from stackbook.hosts import LocalHost
 from stackbook.journal import new_run
 from stackbook.site import Site
 
@@ -35,7 +35,7 @@ class Bench:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.loops: list[str] = []
-        self.host = Host(HostSettings(HOST))
+        self.host = LocalHost(HostSettings(HOST))
         self._configure()
 
     def disk(self, size: int = 96 * MIB) -> str:
