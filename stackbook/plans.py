@@ -99,6 +99,9 @@ class Resource:
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse, while planning, what could not be applied; `others` are all desired resources of the plan."""
 
+    def check_removal(self, site: Site, actual: Actual) -> None:
+        """Refuse, while planning, a deletion that was asked for and could not be applied, or would take more along."""
+
     def said(self, before: Values, after: Values) -> dict[str, str]:
         """What a change of a field means, in words that plans show instead of its values ("restart"); empty hides the field."""
         return {}

@@ -93,6 +93,8 @@ def compute(desired: Sequence[Desired], site: Site) -> Plan:
                 actual = _read(wanted, site, changes)
                 if isinstance(wanted, Resource):
                     wanted.check(site, actual, others)
+                elif actual is not None:
+                    wanted.resource.check_removal(site, actual)
             change = compare(wanted, actual)
             if change is not None:
                 changes.append(change)

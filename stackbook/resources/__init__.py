@@ -16,6 +16,7 @@ _HOMES = {
     "IniOption": "ini",
     "KeyPair": "keypair",
     "Network": "network",
+    "Package": "package",
     "PhysicalVolume": "lvm",
     "Port": "port",
     "Project": "identity",
