@@ -91,6 +91,10 @@ class CloudFailed(StackbookError):
     """The cloud refused a request, or something in it failed; carries the API's message and request id."""
 
 
+class NotTaken(CloudFailed):
+    """The cloud did not take a disk in the form it came in; another form may do."""
+
+
 def _listed(found: Any) -> str:
     if isinstance(found, (list, tuple)):
         return "; ".join(str(item) for item in found)

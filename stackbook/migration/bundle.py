@@ -10,6 +10,7 @@ from typing import Any
 
 from stackbook.errors import BadInput, BundleRefused
 from stackbook.migration import manifest, ovf, vmx
+from stackbook.migration.acceptance import put_right
 from stackbook.migration.folder import Files, Folder, read_tar
 from stackbook.migration.hardware import Machine, Slot
 from stackbook.migration.manifest import Checksum
@@ -17,6 +18,7 @@ from stackbook.migration.markup import MOST as MOST_XML
 from stackbook.migration.qcow2 import Qcow2
 from stackbook.migration.vhdx import Vhdx
 from stackbook.migration.vmdk import descriptor_of, open_vmdk, parts_of
+from stackbook.migration.vmdk_sparse import Sparse
 from stackbook.migration.window import Content, Part, Plain, small, whole
 
 DISKS = (".vmdk", ".qcow2", ".raw", ".img", ".vhdx")
@@ -49,6 +51,10 @@ class BundleDisk:
     """Name and fingerprint: equal as long as the files are the same."""
     seen: tuple[int, ...] = field(default=(), repr=False)
     """Inodes and times of last change of its files: equal as long as nobody wrote to them."""
+    head: bytes = field(default=b"", repr=False, compare=False)
+    """What is sent in place of its first bytes, so that the services take it; empty: nothing."""
+    objection: str = ""
+    """Why the services would not take it as it is; it goes as a qcow2 stream then."""
     files: Files | None = field(default=None, repr=False, compare=False)
     checksums: Mapping[str, Checksum] = field(default_factory=dict, repr=False, compare=False)
 
@@ -230,10 +236,11 @@ def _disk(part: Part, files: Files, sums: Mapping[str, Checksum]) -> BundleDisk:
     try:
         size, allocated = content.size, sum(length for _, length in content.data())
         source, seen = fingerprint(part.name, parts)
+        head, why = put_right(content.window, content.header) if isinstance(content, Sparse) else (b"", "")
     finally:
         content.close()
-    checksums = {piece.name: sums[piece.name] for piece in parts if piece.name in sums}
-    return BundleDisk(part.name, format, size, allocated, parts, source=source, seen=seen, files=files, checksums=checksums)
+    found = BundleDisk(part.name, format, size, allocated, parts, source=source, seen=seen, head=head, objection=why)
+    return replace(found, files=files, checksums={piece.name: sums[piece.name] for piece in parts if piece.name in sums})
 
 
 def _format(part: Part, files: Files) -> tuple[str, tuple[Part, ...]]:

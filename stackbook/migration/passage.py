@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from typing import Protocol
 
 from stackbook.errors import BundleRefused
 from stackbook.migration import manifest
+from stackbook.migration.acceptance import replaced
 from stackbook.migration.bundle import BundleDisk, fingerprint
-from stackbook.migration.compare import different
 from stackbook.migration.manifest import Checksum
 from stackbook.migration.qcow2_stream import Qcow2Stream
 from stackbook.migration.vmdk_text import MONOLITHIC
-from stackbook.migration.window import BLOCK, Part, Plain, Tell, Window
+from stackbook.migration.window import BLOCK, Part, Tell
 
 PASSED = (*MONOLITHIC, "qcow2", "vhdx")
 """Formats whose bytes go to glance as they are; all others as a qcow2 stream of our own."""
@@ -32,10 +33,10 @@ class Blocks(Protocol):
 
 
 class Bytes:
-    """A part's bytes as they are."""
+    """A part's bytes as they are, but for the first ones where `head` says otherwise."""
 
-    def __init__(self, part: Part) -> None:
-        self.part = part
+    def __init__(self, part: Part, head: bytes = b"") -> None:
+        self.part, self.head = part, head
 
     def __len__(self) -> int:
         return self.part.size
@@ -43,21 +44,27 @@ class Bytes:
     def __iter__(self) -> Iterator[bytes]:
         with self.part.open() as window:
             for start in range(0, self.part.size, BLOCK):
-                yield window.read(start, min(BLOCK, self.part.size - start))
+                yield replaced(window.read(start, min(BLOCK, self.part.size - start)), start, self.head)
 
 
 class Passage:
     """The body of an upload: iterable in blocks, with `len` and `read`; checksums are known at its end.
 
-    Iterating again starts again, so that a request can be repeated. `expected` are checksums that the bytes must have:
-    a difference is refused when the last block has been asked for, before the request can succeed.
+    Iterating again starts again, so that a request can be repeated. `expected` are checksums that the bytes must have,
+    with `original` in place of the first ones: a difference is refused when the last block has been asked for, before
+    the request can succeed.
     """
 
     def __init__(
-        self, source: Blocks, algorithms: Sequence[str] = ("sha512",), expected: Sequence[Checksum] = (), tell: Tell | None = None
+        self,
+        source: Blocks,
+        algorithms: Sequence[str] = ("sha512",),
+        expected: Sequence[Checksum] = (),
+        tell: Tell | None = None,
+        original: bytes = b"",
     ) -> None:
-        self.source, self.expected, self.tell = source, expected, tell
-        self.algorithms = list(dict.fromkeys([*algorithms, *(checksum.algorithm for checksum in expected)]))
+        self.source, self.expected, self.tell, self.original = source, expected, tell, original
+        self.algorithms = list(dict.fromkeys(algorithms))
         self.digests: dict[str, str] = {}
         self.sent = 0
         self._blocks: Iterator[bytes] | None = None
@@ -68,26 +75,32 @@ class Passage:
 
     def __iter__(self) -> Iterator[bytes]:
         self.sent, self.digests = 0, {}
-        made = {name: hashlib.new(name) for name in self.algorithms}
+        sent = {name: hashlib.new(name) for name in self.algorithms}
+        kept = {checksum.algorithm: hashlib.new(checksum.algorithm) for checksum in self.expected}
         waiting: list[Future[None]] = []
         with ThreadPoolExecutor(max_workers=1) as pool:
 
-            def add(block: bytes) -> None:
-                for each in made.values():
+            def add(block: bytes, at: int) -> None:
+                for each in sent.values():
                     each.update(block)
+                for each in kept.values():
+                    each.update(replaced(block, at, self.original))
 
-            held: bytes | None = None
+            held, read = b"", 0
             for block in self.source:
-                waiting.append(pool.submit(add, block))
+                waiting.append(pool.submit(add, block, read))
+                read += len(block)
                 if len(waiting) > BACKLOG:
                     waiting.pop(0).result()
-                if held is not None:
+                if held:
                     yield self._counted(held)
                 held = block
             for each in waiting:
                 each.result()
-            self._finish({name: each.hexdigest() for name, each in made.items()})
-            if held is not None:
+            for checksum in self.expected:
+                manifest.compare("the disk", kept[checksum.algorithm].hexdigest(), checksum)
+            self.digests = {name: each.hexdigest() for name, each in sent.items()}
+            if held:
                 yield self._counted(held)
 
     def read(self, size: int = -1) -> bytes:
@@ -109,11 +122,6 @@ class Passage:
             self.tell(self.sent, len(self))
         return block
 
-    def _finish(self, digests: Mapping[str, str]) -> None:
-        for checksum in self.expected:
-            manifest.compare("the disk", digests[checksum.algorithm], checksum)
-        self.digests = dict(digests)
-
 
 class Chunked:
     """A passage as the SDK's transport takes it: iterable only, so that it sends whole blocks, not 16 KiB at a time."""
@@ -130,7 +138,17 @@ class Chunked:
 
 def glance_format(disk: BundleDisk) -> str:
     """The disk format under which glance gets a disk."""
-    return ("vmdk" if disk.format in MONOLITHIC else disk.format) if disk.format in PASSED else "qcow2"
+    return ("vmdk" if disk.format in MONOLITHIC else disk.format) if passed(disk) else "qcow2"
+
+
+def passed(disk: BundleDisk) -> bool:
+    """Whether a disk's bytes go to glance as they are, but for a few in its head where the services would refuse them."""
+    return disk.format in PASSED and not disk.objection
+
+
+def streamed(disk: BundleDisk) -> BundleDisk:
+    """The disk, to be sent as a qcow2 stream whatever it is."""
+    return replace(disk, objection=disk.objection or "it was refused")
 
 
 def unchanged(disk: BundleDisk) -> None:
@@ -159,21 +177,17 @@ def passage(disk: BundleDisk, algorithms: Sequence[str] = ("sha512",), tell: Tel
     For the latter the manifest is checked here, by reading the files once; for the former during the upload.
     """
     unchanged(disk)
-    if disk.format in PASSED:
-        return Passage(Bytes(disk.parts[0]), algorithms, [*disk.checksums.values()], tell)
-    for part in disk.parts:
-        if part.name in disk.checksums:
-            manifest.check(part, disk.checksums[part.name], tell)
+    if passed(disk):
+        part = disk.parts[0]
+        with part.open() as window:
+            original = window.read(0, len(disk.head))
+        return Passage(Bytes(part, disk.head), algorithms, [*disk.checksums.values()], tell, original)
+    intact(disk, tell)
     return Passage(Qcow2Stream(disk.open(), tell=tell), algorithms, (), tell)
 
 
-def compare(disk: BundleDisk, target: Window, tell: Tell | None = None) -> str:
-    """Where the disk's content and the volume `target` differ first; empty when every byte is equal.
-
-    Beyond the disk's end the target must hold zeros only.
-    """
-    content = disk.open()
-    try:
-        return different(content, Plain(target), tell)
-    finally:
-        content.close()
+def intact(disk: BundleDisk, tell: Tell | None = None) -> None:
+    """Refuse a disk whose files are not what the manifest says; reads them whole."""
+    for part in disk.parts:
+        if part.name in disk.checksums:
+            manifest.check(part, disk.checksums[part.name], tell)

@@ -93,8 +93,10 @@ class Window:
 class Device(Window):
     """A volume as its backend holds it on this machine: a block device, or a file that stands for one."""
 
+    access = os.O_RDONLY
+
     def __init__(self, path: str) -> None:
-        self.descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        self.descriptor = os.open(path, self.access | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         self.size = os.lseek(self.descriptor, 0, os.SEEK_END)
         self.part = Part(path, os.path.basename(path), 0, self.size)
         if not stat.S_ISREG(mode := os.fstat(self.descriptor).st_mode) and not stat.S_ISBLK(mode):
@@ -107,6 +109,26 @@ class Device(Window):
             yield from super().data(start, length)
         else:
             yield start, self.size - start if length is None else length
+
+
+class Volume(Device):
+    """A volume to be written to."""
+
+    access = os.O_RDWR
+
+    def write(self, start: int, data: bytes) -> None:
+        """Put `data` at byte `start`; refused beyond the volume's end, which does not move."""
+        if start + len(data) > self.size:
+            raise BundleRefused(f"{self.part.path}: it ends at byte {self.size}", found=f"bytes to {start + len(data)}")
+        left = memoryview(data)
+        while left:
+            done = os.pwrite(self.descriptor, left, start)
+            start, left = start + done, left[done:]
+
+    def keep(self) -> None:
+        """Put all of it on the storage, and forget it here: what is read next comes from there."""
+        os.fsync(self.descriptor)
+        os.posix_fadvise(self.descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
 
 
 class Content(Protocol):

@@ -8,7 +8,7 @@ from typing import Any
 from stackbook.errors import BadInput
 from stackbook.migration.bundle import BundleDisk
 from stackbook.migration.hardware import OLD_WINDOWS, Machine
-from stackbook.migration.passage import PASSED
+from stackbook.migration.passage import passed
 
 Row = dict[str, Any]
 DRIVERS = ("safe", "virtio")
@@ -66,16 +66,17 @@ def properties(machine: Machine, disks: tuple[BundleDisk, ...], drivers: str) ->
 
 
 def way(disk: BundleDisk) -> tuple[str, int]:
-    """How a disk goes, and at most how many bytes that sends."""
-    if disk.format in PASSED:
-        return "passed through as it is", disk.stored
-    return "as a qcow2 stream", disk.allocated + disk.size // 8192 + MARGIN
+    """How a disk goes through an image, and at most how many bytes that sends."""
+    if passed(disk):
+        return "passed through as it is" + (", with its head put right" if disk.head else ""), disk.stored
+    told = f"as a qcow2 stream (as it is, it would be refused: {disk.objection})" if disk.objection else "as a qcow2 stream"
+    return told, disk.allocated + disk.size // 8192 + MARGIN
 
 
-def seconds(disk: BundleDisk) -> float:
-    """About how long a disk takes: sent, fetched by cinder, and written as raw."""
-    _, sent = way(disk)
-    return sent / WIRE + sent / WIRE + disk.allocated / STORAGE
+def seconds(disk: BundleDisk) -> tuple[float, float]:
+    """About how long a disk takes: sent, fetched by cinder and written as raw; or written straight into the volume."""
+    written = disk.allocated / STORAGE
+    return 2 * way(disk)[1] / WIRE + written, written
 
 
 def human(size: float) -> str:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from stackbook.errors import BadInput, StackbookError
 from stackbook.migration.bundle import Bundle, BundleDisk, inspect
 from stackbook.migration.hardware import Nic, mac_address
+from stackbook.migration.passage import glance_format
 from stackbook.moves import choices
 from stackbook.moves.place import Place
 from stackbook.resources import Disk, Flavor, Port, Server
+from stackbook.resources.disk import IMAGE, VOLUME
 
 if TYPE_CHECKING:
     from stackbook.plans import Resource
@@ -40,6 +42,8 @@ class Wanted:
     drivers: str = "safe"
     secure_boot: str = ""
     """``drop`` to go on without Secure Boot."""
+    path: str = ""
+    """``image`` or ``volume``: straight into the volume, where volumes lie on this machine."""
 
 
 @dataclass(frozen=True)
@@ -232,11 +236,7 @@ class Fitting:
         return found
 
     def _disk(self, number: int, disk: BundleDisk, properties: dict[str, str]) -> Disk:
-        how, sent = choices.way(disk)
-        told = f"{disk.name} ({disk.format}, {disk.size / 2**30:g} GiB) {how}"
-        told += f": at most {choices.human(sent)}, about {choices.seconds(disk):.0f} s"
-        level, hint = (STOP, "over 1 TiB, glance's own limit (image_size_cap)") if sent > choices.GLANCE_CAP else (OK, "")
-        self._say(level, f"disk {number}", told, hint)
+        way = self._way(f"disk {number}", disk)
         type = self.wanted.volume_type
         if type and type not in {row.get("name") for row in self.place.rows["volume_types"]}:
             self._say(STOP, f"disk {number}", f"volume type {type!r} does not exist")
@@ -250,7 +250,28 @@ class Fitting:
             type=type or None,
             properties=properties,
             bootable=number == 0,
+            way=way,
         )
+
+    def _way(self, about: str, disk: BundleDisk) -> str | None:
+        """Straight into the volume where that is asked for, or needed and possible; else through an image."""
+        taken = self.place.disk_formats
+        if taken and glance_format(disk) not in taken:
+            disk = replace(disk, objection=f"glance takes no {glance_format(disk)} here")
+        (how, sent), (time, straight) = choices.way(disk), choices.seconds(disk)
+        what = f"{disk.name} ({disk.format}, {disk.size / 2**30:g} GiB)"
+        too_large = sent > choices.GLANCE_CAP
+        if self.wanted.path == VOLUME or (too_large and self.wanted.path != IMAGE and self.place.holds_volumes):
+            told = f"{what} straight into the volume: {choices.human(disk.allocated)} at most, about {straight:.0f} s"
+            here = self.place.holds_volumes
+            self._say(OK if here else STOP, about, told, "" if here else "volumes do not lie here: leave out path=volume")
+            return VOLUME
+        told = f"{what} {how}: at most {choices.human(sent)}, about {time:.0f} s"
+        hint = f"path=volume would write it from here, in about {straight:.0f} s" if self.place.holds_volumes else ""
+        if too_large:
+            hint = "over 1 TiB, glance's own limit (image_size_cap): run on the volume host, with path=volume"
+        self._say(STOP if too_large else OK, about, told, hint)
+        return None
 
     def _gib(self, name: str, disk: BundleDisk) -> int:
         """The volume's size: that of one which was made from the disk and has grown since stays."""
@@ -343,4 +364,6 @@ def check_wanted(values: dict[str, str], where: str) -> dict[str, str]:
     known = set(Wanted.__dataclass_fields__)
     if unknown := set(values) - known:
         raise BadInput(f"{where}: expected some of the columns {', '.join(sorted(known))}", found=", ".join(sorted(unknown)))
+    if values.get("path", "") not in ("", IMAGE, VOLUME):
+        raise BadInput(f"{where}: path is {IMAGE} or {VOLUME}", found=values["path"])
     return values

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from stackbook.resources import disk_place
 from stackbook.resources.inventory import collect
 
 if TYPE_CHECKING:
@@ -52,6 +53,18 @@ class Place:
                 if isinstance(value, dict):
                     found[name] = (value["limit"], value["in_use"] + value["reserved"])
         return found
+
+    @cached_property
+    def disk_formats(self) -> set[str]:
+        """The formats that glance takes images in; empty where it does not tell."""
+        answer = self.site.conn.image.get("/schemas/image", raise_exc=False)
+        told = answer.json().get("properties", {}).get("disk_format", {}) if answer.status_code == 200 else {}
+        return {str(found) for found in told.get("enum") or () if found}
+
+    @cached_property
+    def holds_volumes(self) -> bool:
+        """Whether volumes lie on this machine, where they can be written to."""
+        return disk_place.reachable(self.site)
 
     def network(self, name: str) -> list[Row]:
         """The networks of that name or id."""

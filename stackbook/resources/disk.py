@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from stackbook.errors import CloudFailed, Refused
+from stackbook.errors import BadInput, CloudFailed, NotTaken, Refused
 from stackbook.migration.bundle import BundleDisk
-from stackbook.migration.passage import compare
-from stackbook.migration.window import Device
+from stackbook.migration.compare import Sums
+from stackbook.migration.passage import passed, streamed
+from stackbook.migration.window import Device, Plain
 from stackbook.plans import Actual, Change, Resource, Values
-from stackbook.resources import disk_place, disk_upload, lookup, secrecy, volume
-from stackbook.resources.waiting import Ticker, gone, settled
+from stackbook.resources import disk_place, disk_upload, disk_write, lookup, secrecy, volume
+from stackbook.resources.waiting import gone, percent, settled
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -22,19 +24,22 @@ if TYPE_CHECKING:
 SOURCE, FILLING, COMPARED = "stackbook_source", "stackbook_filling", "stackbook_compared"
 """Metadata of a volume: the disk it holds, the disk it is being filled from, and how its content was compared."""
 LIMIT = 24 * 3600
+IMAGE, VOLUME = "image", "volume"
+"""The ways of a disk: through a temporary image, or straight into the volume from the machine that holds it."""
 
 
 @dataclass(frozen=True)
 class Disk(Resource):
     """A volume that holds a disk of a bundle, byte for byte.
 
-    It goes through a temporary image, which is removed again. What a cut-off run left is taken up, or taken back.
+    It goes through a temporary image, which is removed again, or straight into the volume where that lies on this
+    machine. What a cut-off run left is taken up, or taken back.
     """
 
     kind: ClassVar[str] = "disk"
     identity: ClassVar[tuple[str, ...]] = ("project", "name")
     irreversible: ClassVar[frozenset[str]] = frozenset({"delete", "replace"})
-    hidden: ClassVar[frozenset[str]] = frozenset({"bundle", "seen"})
+    hidden: ClassVar[frozenset[str]] = frozenset({"bundle", "seen", "way"})
     ahead: ClassVar[bool] = True
     stands_for: ClassVar[str] = "volume"
     """What others may take it for."""
@@ -54,8 +59,12 @@ class Disk(Resource):
     project: str | None = None
     seen: Sequence[int] | None = None
     """Inodes and times of the disk's files when the plan was made."""
+    way: str | None = None
+    """``image`` (default) or ``volume``."""
 
     def __post_init__(self) -> None:
+        if self.way not in (None, IMAGE, VOLUME):
+            raise BadInput(f"{self.address}: way {self.way!r} is not one of {IMAGE}, {VOLUME}")
         lookup.whole(self.address, "size", self.size, lowest=1)
         if self.properties is not None:
             lookup.put(self, properties={key: str(value) for key, value in self.properties.items()})
@@ -88,7 +97,7 @@ class Disk(Resource):
 
     def prepare(self, site: Site, change: Change, stop: Callable[[], bool]) -> None:
         """Send the disk while cinder still copies the one before."""
-        if self._find(site) is None:
+        if self.way != VOLUME and self._find(site) is None:
             self._send(site, lookup.scoped(site, self.project), self._disk(), stop)
 
     def update(self, site: Site, change: Change) -> Values:
@@ -121,19 +130,43 @@ class Disk(Resource):
 
     def _transfer(self, site: Site) -> Values:
         disk = self._disk()
-        conn = lookup.scoped(site, self.project)
-        id = self._whole_volume(site)
-        if id is None:
-            image = self._send(site, conn, disk)
-            site.meanwhile()
-            id = self._made(site, conn, image)
+        id, sums = self._whole_volume(site), None
+        if self.way == VOLUME:
+            id = id or self._made(site, site.conn)
+            disk_write.write(site, self.address, disk, id)
+        elif id is None:
+            id, sums = self._through_image(site, lookup.scoped(site, self.project), disk)
         self._describe(site, id, {"properties": dict(self.properties or {}), "bootable": self.bootable})
-        compared = self._compare(site, disk, id)
-        self._clear(conn)
+        compared = self._compare(site, disk, id, sums)
+        self._clear(lookup.scoped(site, self.project))
         storage = site.conn.block_storage
         storage.set_volume_metadata(id, **{SOURCE: self.source, COMPARED: compared})
         storage.delete_volume_metadata(id, [FILLING])
         return {"id": id, "compared": compared}
+
+    def _through_image(self, site: Site, conn: Connection, disk: BundleDisk) -> tuple[str, Sums | None]:
+        """The volume that cinder makes of an image; a disk that the site does not take as it is goes as a qcow2 stream."""
+        try:
+            return self._copied(site, conn, disk)
+        except NotTaken as error:
+            if not passed(disk):
+                raise
+            print(f" not taken as {disk.format} ({error.found}); as qcow2 …", end="", flush=True)
+        if left := self._find(site):
+            self._remove(site, left.id)
+        self._clear(conn)
+        return self._copied(site, conn, streamed(disk))
+
+    def _copied(self, site: Site, conn: Connection, disk: BundleDisk) -> tuple[str, Sums | None]:
+        """The volume, and the checksums of what it has to hold: they are made while cinder copies."""
+        id = self._made(site, conn, image_id=self._send(site, conn, disk))
+        site.meanwhile()
+        sums = Sums(disk.open(), percent("read")) if disk_place.reachable(site) else None
+        try:
+            volume.wait(site, self.address, id, LIMIT)
+        except CloudFailed as error:
+            raise NotTaken(error.what, found=error.found, hint=error.hint) from None
+        return id, sums
 
     def _disk(self) -> BundleDisk:
         name = self.source.rpartition("@")[0]
@@ -153,11 +186,13 @@ class Disk(Resource):
         self._remove(site, found.id)
         return None
 
-    def _made(self, site: Site, conn: Connection, image: str) -> str:
-        about = {"volume_type": self.type} if self.type else {}
+    def _made(self, site: Site, conn: Connection, **about: str) -> str:
+        """The volume, from its first moment with what it is being filled from; waited for unless there is an image."""
+        about |= {"volume_type": self.type} if self.type else {}
         metadata = {FILLING: self.source, "stackbook_run": site.run.id}
-        made = conn.block_storage.create_volume(name=self.name, size=self.size, image_id=image, metadata=metadata, **about)
-        volume.wait(site, self.address, made.id, LIMIT)
+        made = conn.block_storage.create_volume(name=self.name, size=self.size, metadata=metadata, **about)
+        if "image_id" not in about:
+            volume.wait(site, self.address, made.id)
         return str(made.id)
 
     def _describe(self, site: Site, id: str, after: Values) -> None:
@@ -170,13 +205,13 @@ class Disk(Resource):
         if after.get("bootable") is not None:
             storage.set_volume_bootable_status(id, after["bootable"])
 
-    def _compare(self, site: Site, disk: BundleDisk, id: str) -> str:
+    def _compare(self, site: Site, disk: BundleDisk, id: str, sums: Sums | None) -> str:
         path = disk_place.readable(site, id)
         if not path:
             return "checksum of the upload"
-        ticker = Ticker()
-        with Device(path) as device:
-            found = compare(disk, device, lambda done, total: ticker.tell(f"compared {100 * done // max(total, 1)} %"))
+        sums = sums or Sums(disk.open(), percent("read"))
+        with Device(path) as device, closing(sums.content):
+            found = sums.differ(Plain(device), percent("compared"))
         if found:
             self._remove(site, id)
             self._clear(lookup.scoped(site, self.project))

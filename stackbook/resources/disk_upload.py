@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stackbook.errors import CloudFailed
+from stackbook.errors import CloudFailed, NotTaken
 from stackbook.migration.bundle import BundleDisk, inspect
 from stackbook.migration.passage import Chunked, Passage, glance_format, passage
 from stackbook.migration.window import Tell
@@ -65,6 +65,15 @@ def send(
         return str(there.id)
     if there is not None:
         remove(conn, there.id, address)
+    from keystoneauth1.exceptions.http import BadRequest
+
+    try:
+        return _sent(conn, address, disk, body, stop)
+    except BadRequest as error:
+        raise NotTaken(f"{address}: glance refuses {disk.name}", found=(error.details or error.message)[:300]) from None
+
+
+def _sent(conn: Connection, address: str, disk: BundleDisk, body: Mapping[str, Any], stop: Callable[[], bool] | None) -> str:
     for attempt in range(1, ATTEMPTS + 1):
         id = str(conn.image.post("/images", json=_described(disk, body), raise_exc=True).json()["id"])
         try:

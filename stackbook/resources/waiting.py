@@ -43,6 +43,12 @@ class Ticker:
             print(flush=True)
 
 
+def percent(word: str = "") -> Callable[[int, int], None]:
+    """Tells how much of something is done, such as ``compared 40 %``: for what counts bytes."""
+    ticker = Ticker()
+    return lambda done, total: ticker.tell(f"{word} {100 * done // max(total, 1)} %".strip())
+
+
 def settled(
     poll: Callable[[], T | None], busy: Callable[[T], str], *, what: str, limit: float = 600, own_line: bool = False
 ) -> T | None:
