@@ -26,8 +26,8 @@ from typing import Any
 
 from stackbook import apply, connect, plan, sandbox
 from stackbook.migration import inspect
-from stackbook.migration.passage import compare
-from stackbook.migration.window import Device
+from stackbook.migration.compare import Sums
+from stackbook.migration.window import Device, Plain
 from stackbook.resources import Disk, disk_place
 
 GIB, MIB = 1 << 30, 1 << 20
@@ -94,7 +94,8 @@ def _ours(site: Any, ova: Path, found: dict[str, list[Cost]]) -> None:
     found["ours"][-1].wire, found["ours"][-1].disk = seen["sent"], seen["written"]
     volume = site.conn.block_storage.find_volume("bench-disk0")
     with Device(disk_place.readable(site, volume.id)) as device:
-        _measured(found["comparing"], lambda: compare(inspect(str(ova)).disks[0], device))
+        sums = Sums(inspect(str(ova)).disks[0].open())
+        _measured(found["comparing"], lambda: sums.differ(Plain(device)))
     _gone(site, volume)
 
 

@@ -84,6 +84,26 @@ def vmdk(source: str, target: Path, subformat: str = "streamOptimized") -> str:
                 return made
 
 
+def short_id(path: str) -> str:
+    """Shortens the content id of a VMDK as qemu-img does, which leaves the old descriptor's last bytes after the new one."""
+    whole = bytearray(Path(path).read_bytes())
+    end = whole.index(b"\0", 512)
+    text = re.sub(rb"\nCID=0*([0-9a-f]{6})[0-9a-f]+\n", rb"\nCID=\1\n", bytes(whole[512:end]))
+    assert len(text) < end - 512
+    whole[512 : 512 + len(text) + 1] = text + b"\0"
+    Path(path).write_bytes(whole)
+    return path
+
+
+def described_in_french(path: str) -> str:
+    """Puts a letter into a VMDK's descriptor that is not ASCII, in a comment: VMware and qemu take no offence."""
+    whole, size = bytearray(Path(path).read_bytes()), 20 * 512
+    text = whole[512 : 512 + size].split(b"\0")[0].replace(b"# Extent description", "# Extent d\u00e9crit".encode())
+    whole[512 : 512 + size] = text.ljust(size, b"\0")
+    Path(path).write_bytes(whole)
+    return path
+
+
 def stream(source: str, target: Path) -> str:
     """A streamOptimized VMDK as vSphere writes it: grains, tables and directory behind markers, a footer, an end mark."""
     data, grain, sector = Path(source).read_bytes(), 65536, 512

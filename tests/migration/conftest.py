@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stackbook import apply, plan
+from stackbook.config import HostSettings
+from stackbook.hosts import LocalHost
 from stackbook.resources import Network, Subnet
 from stackbook.site import Site
 
@@ -29,29 +32,33 @@ def networks(new_site: Callable[[], Site]) -> None:
     apply(plan(wanted, site), site, approve="yes")
 
 
+@contextmanager
+def configured(sandbox: Path, project: str, before: str, after: str) -> Iterator[None]:
+    """A service of the sandbox with another setting in its configuration, and restarted; then as it was."""
+    from stackbook import sandbox as embedded
+
+    host = LocalHost(HostSettings("controller1", root=str(sandbox / "hosts" / "controller1")))
+    path = f"/etc/{project}/{project}.conf"
+    found = host.read(path) or b""
+    assert before.encode() in found
+    host.write(path, found.replace(before.encode(), after.encode(), 1))
+    embedded.restart(sandbox.name, project)
+    try:
+        yield
+    finally:
+        host.write(path, found)
+        embedded.restart(sandbox.name, project)
+
+
 @pytest.fixture
 def roomy(sandbox: Path, cloud: Any) -> Iterator[None]:
     """Room and quota for 2 TiB in the sandbox's volume group."""
-    from stackbook.config import HostSettings
-    from stackbook.hosts import LocalHost
-
-    host = LocalHost(HostSettings("controller1", root=str(sandbox / "hosts" / "controller1")))
-    before = host.read("/etc/cinder/cinder.conf") or b""
-    host.write("/etc/cinder/cinder.conf", before.replace(f"{SIZE}100".encode(), f"{SIZE}4096".encode()))
-    _restart(sandbox)
     path = f"/os-quota-sets/{cloud.current_project_id}"
-    quota = cloud.block_storage.get(path).json()["quota_set"]["gigabytes"]
-    cloud.block_storage.put(path, json={"quota_set": {"gigabytes": 8000}}, raise_exc=True)
-    yield
-    cloud.block_storage.put(path, json={"quota_set": {"gigabytes": quota}}, raise_exc=True)
-    host.write("/etc/cinder/cinder.conf", before)
-    _restart(sandbox)
-
-
-def _restart(sandbox: Path) -> None:
-    from stackbook import sandbox as embedded
-
-    embedded.restart(sandbox.name, "cinder")
+    with configured(sandbox, "cinder", f"{SIZE}100", f"{SIZE}4096"):
+        quota = cloud.block_storage.get(path).json()["quota_set"]["gigabytes"]
+        cloud.block_storage.put(path, json={"quota_set": {"gigabytes": 8000}}, raise_exc=True)
+        yield
+        cloud.block_storage.put(path, json={"quota_set": {"gigabytes": quota}}, raise_exc=True)
 
 
 def orphans(cloud: Any) -> dict[str, list[str]]:

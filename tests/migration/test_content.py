@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import random
 import subprocess
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,10 +14,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackbook.migration import BundleRefused, inspect
-from stackbook.migration.compare import different, union
-from stackbook.migration.passage import Passage, compare, glance_format, passage
+from stackbook.migration.acceptance import objection
+from stackbook.migration.bundle import BundleDisk
+from stackbook.migration.compare import Sums, copy, different, union
+from stackbook.migration.passage import Passage, glance_format, passage
 from stackbook.migration.qcow2_stream import CLUSTER, Qcow2Stream
-from stackbook.migration.window import Device, Plain, whole
+from stackbook.migration.window import Device, Plain, Volume, whole
+from stackbook.moves.choices import way
 
 from . import bundles
 from .bundles import MIB
@@ -61,18 +66,47 @@ def made(source: str, folder: Path, format: str) -> str:
 def test_content_is_the_source(source: str, tmp_path: Path, format: str) -> None:
     """Our reader finds every byte; a flipped one is told by its place."""
     disk = inspect(made(source, tmp_path, format)).disks[0]
-    with Device(source) as device:
-        assert compare(disk, device) == ""
+    assert told(disk, source) == ""
     assert disk.size == SIZE or format == "vhdx"  # which grows to whole MiB
-    copy = tmp_path / "copy.raw"
-    copy.write_bytes(Path(source).read_bytes())
-    with copy.open("r+b") as stream:
+    other = tmp_path / "copy.raw"
+    other.write_bytes(Path(source).read_bytes())
+    with other.open("r+b") as stream:
         stream.seek(SIZE - 700)
         found = stream.read(1)
         stream.seek(SIZE - 700)
         stream.write(bytes([found[0] ^ 1]))
-    with Device(str(copy)) as device:
-        assert compare(disk, device) == f"byte {SIZE - 700} differs"
+    assert told(disk, str(other)) == f"byte {SIZE - 700} differs"
+
+
+def told(disk: BundleDisk, path: str) -> str:
+    """Where a disk and a raw file differ: directly and by checksums, which must agree."""
+    with Device(path) as device, closing(disk.open()) as content:
+        found = different(content, Plain(device))
+        assert Sums(content).differ(Plain(device)) == found
+        return found
+
+
+@pytest.mark.parametrize("format", ["exported", "monolithicFlat", "qcow2"])
+def test_straight_into_a_volume(source: str, tmp_path: Path, format: str) -> None:
+    """A volume of random bytes comes to hold the disk and zeros after it; written again, nothing is left to write."""
+    disk, volume = inspect(made(source, tmp_path, format)).disks[0], tmp_path / "volume"
+    volume.write_bytes(random.Random(7).randbytes(MIB) * 72)
+    with Volume(str(volume)) as target, closing(disk.open()) as content:
+        assert copy(content, target) == 72 * MIB
+        target.keep()
+        assert copy(content, target) == 0
+    assert volume.stat().st_size == 72 * MIB
+    subprocess.run(["qemu-img", "compare", "-q", "-f", "raw", "-F", "raw", str(volume), source], check=True)
+    assert told(disk, str(volume)) == ""
+
+
+def test_nothing_is_written_beyond_a_volume(source: str, tmp_path: Path) -> None:
+    """A volume that is too small for the disk is refused, not grown."""
+    (tmp_path / "volume").write_bytes(bytes(MIB))
+    content = Plain(whole(source).open())
+    with Volume(str(tmp_path / "volume")) as target, closing(content), pytest.raises(BundleRefused, match="ends at byte"):
+        copy(content, target)
+    assert (tmp_path / "volume").stat().st_size == MIB
 
 
 @pytest.mark.parametrize("format", FORMATS)
@@ -92,10 +126,47 @@ def test_what_is_sent_is_the_disk(source: str, tmp_path: Path, format: str) -> N
         subprocess.run(["qemu-img", "check", "-q", "-f", "qcow2", str(target)], check=True)
 
 
-def test_passed_through_as_it_is(source: str, tmp_path: Path) -> None:
-    """Stream-optimized bytes go out unchanged: what is sent is the container, to the byte."""
-    path = made(source, tmp_path, "exported")
-    assert b"".join(passage(inspect(path).disks[0])) == Path(path).read_bytes()
+@pytest.mark.parametrize("format", ["streamOptimized", "exported", "monolithicSparse", "qcow2", "vhdx"])
+def test_passed_through_as_it_is(source: str, tmp_path: Path, format: str) -> None:
+    """Bytes go out unchanged but for the head that services refuse: what is sent is as long as the container."""
+    path = made(source, tmp_path, format)
+    disk, sent = inspect(path).disks[0], b"".join(passage(inspect(path).disks[0]))
+    assert bool(disk.head) == (format == "exported")
+    assert sent == disk.head + Path(path).read_bytes()[len(disk.head) :]
+
+
+@pytest.mark.parametrize("format", ["streamOptimized", "monolithicSparse"])
+def test_bytes_after_the_descriptor(source: str, tmp_path: Path, format: str) -> None:
+    """A content id of fewer digits leaves bytes behind that cinder refuses: they are not sent; qemu reads the same disk."""
+    path = bundles.short_id(made(source, tmp_path, format))
+    whole = Path(path).read_bytes()
+    assert "do not take" in objection(whole[: 512 * 21])
+    disk = inspect(path).disks[0]
+    sent = b"".join(passage(disk))
+    assert (disk.objection, objection(disk.head), len(sent)) == ("", "", len(whole))
+    (tmp_path / "sent.vmdk").write_bytes(sent)
+    subprocess.run(["qemu-img", "compare", "-q", "-f", "vmdk", "-F", "raw", str(tmp_path / "sent.vmdk"), source], check=True)
+
+
+def test_manifest_is_of_the_file_not_of_what_is_sent(source: str, tmp_path: Path) -> None:
+    """The manifest's checksum holds for the bytes in the OVA, glance's for those that are sent: both come of one pass."""
+    vmdk = bundles.stream(source, tmp_path / "d.vmdk")
+    ovf = bundles.describe("d", [vmdk], sizes=[SIZE])
+    sums = bundles.manifest({"d.ovf": ovf, "d.vmdk": vmdk}, "sha512")
+    disk = inspect(bundles.tar(tmp_path / "d.ova", [("d.ovf", ovf), ("d.mf", sums), ("d.vmdk", vmdk)])).disks[0]
+    sent = passage(disk)
+    assert disk.head
+    assert sent.digests == {} != {"sha512": hashlib.sha512(b"".join(sent)).hexdigest()} == sent.digests
+
+
+def test_what_can_not_be_put_right_is_streamed(source: str, tmp_path: Path) -> None:
+    """A descriptor that the services would refuse whatever its end is: told, and the disk goes as a qcow2 stream."""
+    path = bundles.described_in_french(made(source, tmp_path, "monolithicSparse"))
+    disk = inspect(path).disks[0]
+    assert (disk.objection, glance_format(disk)) == ("its descriptor is not ASCII", "qcow2")
+    assert "would be refused" in way(disk)[0]
+    (tmp_path / "sent").write_bytes(b"".join(passage(disk)))
+    subprocess.run(["qemu-img", "compare", "-q", "-f", "qcow2", "-F", "raw", str(tmp_path / "sent"), source], check=True)
 
 
 def test_zeros_are_not_sent(tmp_path: Path) -> None:
