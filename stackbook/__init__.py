@@ -19,6 +19,7 @@ _HOMES = {
     "prove": "stackbook.checks",
     "survey": "stackbook.tables",
     "untouched": "stackbook.tables",
+    "what_runs": "stackbook.tables",
     "StackbookError": "stackbook.errors",
 }
 __all__ = list(_HOMES)

@@ -11,11 +11,11 @@ PACKAGE = Path(stackbook.__file__).parent
 LAYERS = [
     {"errors"},
     {"plans", "config", "journal", "ini", "services"},
-    {"hosts", "cloud", "render", "secrets"},
+    {"hosts", "cloud", "options", "render", "secrets"},
     {"site", "proof", "migration", "backups", "units"},
     {"resources", "logs"},
     {"engine", "pictures"},
-    {"tables", "report", "checks", "desired", "moves", "troubleshooting"},
+    {"tables", "report", "checks", "desired", "moves", "restarts", "troubleshooting"},
     {"health"},
     {"runbook", "sandbox"},
     {"cli", "widgets"},

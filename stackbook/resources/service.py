@@ -70,7 +70,8 @@ class Service(Resource):
         told["running"] = "start" if after.get("running") else "stop"
         restarted = "" if "running" in after else "restart"
         told["fresh"] = restarted and f"{restarted}: its configuration is newer"
-        told["started_after"] = restarted and f"{restarted}: it runs since {_short(before.get('started_after'))}"
+        since = "" if "fresh" in after else restarted
+        told["started_after"] = since and f"{since}: it runs since {_short(before.get('started_after'))}"
         return {name: told[name] for name in after}
 
     def create(self, site: Site, change: Change) -> Values:

@@ -10,12 +10,13 @@ from stackbook.proof import Proof
 from stackbook.site import Site
 from stackbook.tables.differences import differences
 from stackbook.tables.explained import explained
+from stackbook.tables.running import what_runs
 from stackbook.tables.surveys import Survey, survey
 
 if TYPE_CHECKING:
     from stackbook.engine.planning import Planned
 
-__all__ = ["Survey", "preflight", "survey", "untouched"]
+__all__ = ["Survey", "preflight", "survey", "untouched", "what_runs"]
 Row = Mapping[str, Any]
 
 

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 CASES: dict[str, dict[str, str]] = {
     "provider-vlan": {},
     "project-setup": {},
     "fixed-ip": {"mac": "52:54:00:12:34:56"},
     "server-from-volume": {},
+    "service-restart": {"service": "neutron-dhcp-agent", "before": datetime.now(UTC).isoformat(timespec="seconds")},
 }
 """In an order in which each finds what it needs; undone in the reverse order."""
+NOTHING_TO_UNDO = ("service-restart",)
+"""What they did has no opposite: their undo is an empty plan."""
 WITH_FILES = ("image-export", "image-import", "migrate-vm", "migrate-wave")
 """They need files that are made first: tests/migration walks them."""
 READ_ONLY = ("inventory", "troubleshoot", "health")
