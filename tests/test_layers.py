@@ -11,6 +11,7 @@ PACKAGE = Path(stackbook.__file__).parent
 LAYERS = [
     {"errors"},
     {"plans", "config", "journal", "ini", "services"},
+    {"packstack"},
     {"hosts", "cloud", "options", "render", "secrets"},
     {"site", "proof", "migration", "backups", "units"},
     {"resources", "logs"},

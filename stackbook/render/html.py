@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from stackbook.plans import Change, Plan
 from stackbook.render.table import table
-from stackbook.render.text import SIGNS, Claimed, line_diff, phrases, sides
+from stackbook.render.text import SIGNS, Claimed, line_diff, parts, phrases, sides
 from stackbook.render.values import one_line, shown
 
 _KIND = re.compile(r"[a-z][a-z0-9-]*")
@@ -138,7 +138,7 @@ def change_html(change: Change) -> str:
     reason = f' <span class="sb-aside">{text(change.reason)}</span>' if change.reason else ""
     mark = f'<b class="sb-sign">{sign}</b>'
     head = f'<div class="sb-address">{mark} <code>{address(change.address)}</code>{lasting}{reason}</div>'
-    fields = "".join(_field(change, name, pair) for name, pair in change.fields.items() if name not in change.said)
+    fields = "".join(_field(change, name, pair) for name, pair in parts(change))
     fields += "".join(f'<tr><td colspan="2">{escape(words)}</td></tr>' for words in phrases(change))
     listed = f'<table class="sb-fields"><tbody>{fields}</tbody></table>' if fields else ""
     return f'<div class="sb-change sb-{change.action}">{head}{listed}</div>'

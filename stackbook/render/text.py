@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
-from stackbook.plans import Change, Plan
+from stackbook.plans import Change, Plan, Values
 from stackbook.render.values import SITE_CHOOSES, UNSET, one_line, shown, visible
 
 SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
@@ -96,10 +96,9 @@ def _plan_line(plan: Plan, paint: Paint) -> str:
 def _change_lines(change: Change, paint: Paint) -> Iterator[str]:
     sign = SIGNS[change.action].rjust(3)
     yield f"{paint(change.action, f'{sign} {one_line(change.address)}')}{_remarks(change, paint)}"
-    width = max((len(one_line(name)) for name in change.fields if name not in change.said), default=0)
-    for name, pair in change.fields.items():
-        if name not in change.said:
-            yield from _field_lines(change, one_line(name).ljust(width), pair, paint)
+    width = max((len(one_line(name)) for name, _ in parts(change)), default=0)
+    for name, pair in parts(change):
+        yield from _field_lines(change, one_line(name).ljust(width), pair, paint)
     yield from (f"      {words}" for words in phrases(change))
 
 
@@ -118,6 +117,21 @@ def _field_lines(change: Change, name: str, pair: Mapping[str, Any], paint: Pain
         yield f"      {name}  {before if after is None else after}"
     else:
         yield f"      {name}  {before} → {after}"
+
+
+def parts(change: Change) -> list[tuple[str, Values]]:
+    """The fields that a plan shows, with before and after; of a mapping that changes, each key that does."""
+    shown_fields = [(name, pair) for name, pair in change.fields.items() if name not in change.said]
+    return [part for name, pair in shown_fields for part in _keys(name, pair)]
+
+
+def _keys(name: str, pair: Values) -> list[tuple[str, Values]]:
+    before, after = pair["before"], pair["after"]
+    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
+        return [(name, pair)]
+    keys = [key for key in dict.fromkeys([*before, *after]) if before.get(key) != after.get(key)]
+    pairs = [(str(key), before.get(key), after.get(key)) for key in keys]
+    return [(key, {"before": old, "after": UNSET if new is None else new}) for key, old, new in pairs] or [(name, pair)]
 
 
 def phrases(change: Change) -> list[str]:

@@ -6,6 +6,7 @@ import importlib
 from typing import Any
 
 _HOMES = {
+    "AnswerFile": "answer_file",
     "Disk": "disk",
     "DiskImage": "disk_image",
     "ExportedFile": "exported_file",

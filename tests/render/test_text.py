@@ -165,3 +165,10 @@ def test_texts_that_have_nothing_in_common_are_cut() -> None:
 def test_a_missing_end_of_line_is_seen() -> None:
     """Two texts that differ in their last line break only differ in what is shown."""
     assert [sign for sign, _ in line_diff("a\nb", "a\nb\n")] == [" ", " ", "-"]
+
+
+def test_of_a_mapping_the_keys_that_change() -> None:
+    """A mapping that changes is shown a line per key; keys that stay are left out, one that goes is told."""
+    pair = {"options": {"a": "1", "b": "2", "c": "3"}}, {"options": {"a": "1", "b": "x", "c": None}}
+    written = plan_text(Plan("s", (Change("update", NETWORK, "h:/f", *pair),)))
+    assert [line.strip() for line in written.splitlines()[1:3]] == ["b  2 → x", "c  3 → none"]

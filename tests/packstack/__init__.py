@@ -1,0 +1,1 @@
+"""Packstack: answer files read, checked and edited."""
