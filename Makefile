@@ -1,11 +1,12 @@
 # make demo   a real OpenStack on this machine, the first runbooks against it, and their reports
+# make test-host  the runbooks of hosts on a real one: a Debian guest in QEMU, built once (root, some minutes) and kept
 # make test   everything that must hold; installs what it needs (apt packages as root or through sudo)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test lint types unit system env docs bench fuzz tempest clean
+.PHONY: help demo test test-host lint types unit system env docs bench fuzz tempest clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -35,6 +36,10 @@ types: env
 
 unit: env
 	$(BIN)/python -m pytest $(PYTEST)
+
+test-host: env
+	@sh scripts/system-packages.sh scripts/guest-packages.txt
+	$(BIN)/python -m pytest tests/guest -rs --durations=5 $(PYTEST)
 
 system:
 	@sh scripts/system-packages.sh

@@ -1,9 +1,9 @@
 #!/bin/sh
-# Install the Debian packages that the tests use and that are missing; say what to do where that is not allowed.
+# Install the Debian packages that the tests use (those of $1, a file like system-packages.txt) and that are missing; say what to do where that is not allowed.
 set -eu
-here=$(dirname "$0")
+list=${1:-$(dirname "$0")/system-packages.txt}
 missing=
-for package in $(sed 's/#.*//' "$here/system-packages.txt"); do
+for package in $(sed 's/#.*//' "$list"); do
     dpkg-query -W -f='${Status}' "$package" 2>/dev/null | grep -q 'ok installed' || missing="$missing $package"
 done
 [ -n "$missing" ] || exit 0

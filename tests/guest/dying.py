@@ -1,0 +1,37 @@
+"""A change that is killed in its middle: a child process that dies by ``kill -9`` when a command of a host begins, or has ended."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from stackbook.hosts import SshHost
+
+
+def killed_at(command: str, moment: str, act: Callable[[], None]) -> bool:
+    """Call `act` in a child that dies `moment` ("before" or "after") the first run of `command`; whether it died so."""
+    child = os.fork()
+    if not child:
+        _die_at(command, moment)
+        try:
+            act()
+        finally:
+            os._exit(1)
+    _, status = os.waitpid(child, 0)
+    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def _die_at(command: str, moment: str) -> None:
+    run = SshHost.run
+
+    def dying(self: SshHost, argv: Sequence[str], **options: Any) -> Any:
+        if command not in argv:
+            return run(self, argv, **options)
+        if moment == "after":
+            run(self, argv, **options)
+        os.kill(os.getpid(), signal.SIGKILL)
+        raise AssertionError
+
+    SshHost.run = dying  # type: ignore[method-assign, assignment]
