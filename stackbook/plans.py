@@ -102,6 +102,10 @@ class Resource:
     def check_removal(self, site: Site, actual: Actual) -> None:
         """Refuse, while planning, a deletion that was asked for and could not be applied, or would take more along."""
 
+    def planned_on(self, site: Site) -> str:
+        """What else a change here is planned on, such as the digest of the file around an option; the plan's digest covers it."""
+        return ""
+
     def said(self, before: Values, after: Values) -> dict[str, str]:
         """What a change of a field means, in words that plans show instead of its values ("restart"); empty hides the field."""
         return {}
@@ -161,6 +165,8 @@ class Change:
     reversible: bool = True
     id: str | None = None
     """The API's id of the existing resource."""
+    planned_on: str = ""
+    """What else it was planned on; when that has changed, the plan's digest is another."""
     reason: str = ""
     """For people; nothing decides on it."""
     said: dict[str, str] = field(default_factory=dict)
@@ -177,7 +183,7 @@ class Change:
     @property
     def identity(self) -> Values:
         """What the digest covers: the pair itself and what it is done to."""
-        pair = {"action": self.action, "address": self.address, "id": self.id}
+        pair = {"action": self.action, "address": self.address, "id": self.id, "planned_on": self.planned_on}
         return {**pair, "resource": self.resource, "before": self.before, "after": self.after}
 
     def record(self) -> Values:
@@ -188,6 +194,7 @@ class Change:
             "fields": self.fields,
             "reversible": self.reversible,
             "id": self.id,
+            "planned_on": self.planned_on,
             "reason": self.reason,
             "said": self.said,
             "resource": self.resource,

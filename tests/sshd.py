@@ -32,12 +32,13 @@ STAGE = """
 set -e
 mount --make-rprivate /
 for name in passwd shadow sudoers; do mount --bind "$1/$name" /etc/$name; done
+mount -t tmpfs -o mode=755 tmpfs /var/lib
 mount -t tmpfs -o size=64k,mode=777 tmpfs "$1/full"
 mount --bind "$1/fixed" "$1/fixed"
 mount -o remount,ro,bind "$1/fixed"
 exec "$2" -D -e -f "$1/config"
 """
-"""What root's sshd sees and nobody else: two users (sudo is granted to one), a small and a read-only file system."""
+"""What root's sshd sees and nobody else: two users (sudo is granted to one), a full, a read-only and an empty place."""
 USERS = "operator:x:61001:61001::/tmp:/bin/sh\nguest:x:61002:61002::/tmp:/bin/sh\n"
 SUDOERS = "root ALL=(ALL:ALL) ALL\noperator ALL=(ALL) NOPASSWD: ALL\n"
 
@@ -102,7 +103,7 @@ class Sshd:
         Path("/run/sshd").mkdir(exist_ok=True)
         for name in ("full", "fixed"):
             (self.folder / name).mkdir()
-        (self.folder / "fixed" / "a.conf").write_text("old\n")
+        (self.folder / "fixed" / "a.conf").write_text("[ovs]\n")
         for name, more in (("passwd", USERS), ("shadow", "operator:*:1::::::\nguest:*:1::::::\n")):
             (self.folder / name).write_text(Path("/etc", name).read_text() + more)
         (self.folder / "sudoers").write_text(SUDOERS)

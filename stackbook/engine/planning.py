@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from stackbook.cloud import api_errors
@@ -95,9 +95,9 @@ def compute(desired: Sequence[Desired], site: Site) -> Plan:
                     wanted.check(site, actual, others)
                 elif actual is not None:
                     wanted.resource.check_removal(site, actual)
-            change = compare(wanted, actual)
-            if change is not None:
-                changes.append(change)
+                change = compare(wanted, actual)
+                if change is not None:
+                    changes.append(replace(change, planned_on=_resource(wanted).planned_on(site)))
             ticker.tell(f"{number} of {len(desired)}")
     ticker.close()
     return Plan(site.name, tuple(changes), kept=len(desired) - len(changes))
@@ -113,5 +113,8 @@ def rows(table: Any) -> list[dict[str, Any]]:
 
 
 def _read(wanted: Desired, site: Site, pending: Sequence[Change]) -> Actual | None:
-    resource = wanted.resource if isinstance(wanted, Absent) else wanted
-    return resource.read(site, pending)
+    return _resource(wanted).read(site, pending)
+
+
+def _resource(wanted: Desired) -> Resource:
+    return wanted.resource if isinstance(wanted, Absent) else wanted

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -23,6 +24,7 @@ def connection(settings: HostSettings) -> Connection:
     """
     from fabric import Connection
 
+    logging.getLogger("paramiko").addHandler(logging.NullHandler())  # its tracebacks; what they mean is in our errors
     keys = {"key_filename": str(Path(settings.key).expanduser())} if settings.key else {}
     gateway = Connection(settings.jump, connect_timeout=CONNECT_S, connect_kwargs=dict(keys)) if settings.jump else None
     made = Connection(

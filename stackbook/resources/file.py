@@ -74,6 +74,11 @@ class File(Resource):
             why = f"what would be written can't be in a plan {found[0]}"
             raise Refused(f"{self.address}: {why}", hint="place the file by hand, and ask for its mode only")
 
+    def planned_on(self, site: Site) -> str:
+        """The digest of the content, where only the mode is asked for too."""
+        content = site.host(self.host).read(self.path)
+        return "" if content is None else backups.digest(content)[:16]
+
     def create(self, site: Site, change: Change) -> Values:
         """Write the file."""
         host = site.host(self.host)

@@ -7,13 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from stackbook.backups import replaced, restored
+from stackbook.backups import digest, replaced, restored
 from stackbook.errors import ChangedSince, Refused
 from stackbook.ini import IniText, check_value
 from stackbook.plans import Actual, Change, Resource, Values
+from stackbook.resources.lookup import once
 
 if TYPE_CHECKING:
-    from stackbook.hosts import Host
     from stackbook.site import Site
 
 SECRET_OPTION = re.compile(r"passw|secret|token|credential|private_key|^connection$|transport_url|memcache.*key", re.IGNORECASE)
@@ -45,7 +45,7 @@ class IniOption(Resource):
 
     def read(self, site: Site, pending: Sequence[Change] = ()) -> Actual | None:
         """The option's value on the host; None when the file or the option is not there."""
-        text = _text(site.host(self.host), self.path)
+        text = self._text(site)
         found = text.values(self.section, self.option) if text else []
         if not found:
             return None
@@ -57,8 +57,22 @@ class IniOption(Resource):
             raise Refused(f"{self.address}: a secret would be shown in the plan", hint="set it by hand on the host")
         for value in (*(self.all_values or ()), *([self.value] if self.value is not None else [])):
             check_value(value)
-        if site.host(self.host).stat(self.path) is None:
+        if self._text(site) is None:
             raise Refused(f"{self.host}:{self.path} does not exist", hint=f"is the service installed on {self.host}?")
+
+    def planned_on(self, site: Site) -> str:
+        """The digest of the whole file: an edit beside the option is someone's work, too."""
+        content = self._content(site)
+        return "" if content is None else digest(content)[:16]
+
+    def _content(self, site: Site) -> bytes | None:
+        host = site.host(self.host)
+        found: bytes | None = once(site, ("file", self.host, self.path), lambda: host.read(self.path))
+        return found
+
+    def _text(self, site: Site) -> IniText | None:
+        content = self._content(site)
+        return None if content is None else IniText(content, f"{self.host}:{self.path}")
 
     def create(self, site: Site, change: Change) -> Values:
         """Add the option."""
@@ -94,8 +108,3 @@ class IniOption(Resource):
         expected = change.before.get("all_values", [change.before["value"]] if "value" in change.before else [])
         if found[-len(expected) :] != expected or bool(found) != bool(expected):
             raise ChangedSince(f"{self.address} was changed meanwhile", found=found, hint="run again, and read the new plan")
-
-
-def _text(host: Host, path: str) -> IniText | None:
-    content = host.read(path)
-    return None if content is None else IniText(content, f"{host.name}:{path}")

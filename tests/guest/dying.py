@@ -1,4 +1,4 @@
-"""A change that is killed in its middle: a child process that dies by ``kill -9`` when a command of a host begins, or has ended."""
+"""A change that is killed in its middle: in a child that dies by ``kill -9`` when a host's command begins, or has ended."""
 
 from __future__ import annotations
 

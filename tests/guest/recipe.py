@@ -97,7 +97,7 @@ def _configure(tree: Path, folder: Path) -> None:
     shutil.copy(tree / "etc/ssh/ssh_host_ed25519_key.pub", folder / "host.pub")
     for name in STAND_INS:
         _run(["systemctl", f"--root={tree}", "enable", name])
-    _run(["systemctl", f"--root={tree}", "mask", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer"])
+    _run(["systemctl", f"--root={tree}", "mask", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "e2scrub_reap"])
     shutil.rmtree(tree / "var/cache/apt/archives", ignore_errors=True)
 
 

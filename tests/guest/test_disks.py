@@ -43,11 +43,11 @@ def test_a_group_is_made_used_and_undone(lab: Callable[[], Site], guest_host: Ho
     """Planned, applied, verified, planned again with nothing to do; a thin pool works in it; undone, the disk is empty."""
     site = lab()
     planned = plan(wanted(), site)
-    assert [change.action for change in planned.changes] == ["create", "create"]
+    assert [change.action for change in planned.plan] == ["create", "create"]
     apply(planned, site, approve=planned.digest)
     verify(planned, site)
     assert groups(guest_host) == {GROUP: ["/dev/vdb"]}
-    assert not plan(wanted(), lab()).changes
+    assert not len(plan(wanted(), lab()))
     guest_host.run(["lvcreate", "-y", "-L", "256M", "-T", f"{GROUP}/pool"])
     guest_host.run(["lvcreate", "-y", "-V", "1G", "-T", f"{GROUP}/pool", "-n", "volume-1"])
     guest_host.run(["dd", "if=/dev/urandom", f"of=/dev/{GROUP}/volume-1", "bs=1M", "count=8", "oflag=direct"])
@@ -60,7 +60,9 @@ def test_a_group_is_made_used_and_undone(lab: Callable[[], Site], guest_host: Ho
     assert guest_host.run(["wipefs", "--json", "/dev/vdb"]).out.strip() in ("", "{}")
 
 
-@pytest.mark.parametrize(("device", "why"), [("/dev/vda", "in use"), ("/dev/vdc", "something lives on the disk"), ("/dev/vdx", "vdx")])
+@pytest.mark.parametrize(
+    ("device", "why"), [("/dev/vda", "in use"), ("/dev/vdc", "something lives on the disk"), ("/dev/vdx", "vdx")]
+)
 def test_what_is_refused(device: str, why: str, lab: Callable[[], Site], guest_host: Host) -> None:
     """The disk of the root file system, one that holds a file system, and one that is not there; nothing is changed."""
     before = guest_host.run(["lsblk", "-f", "--json"]).out
@@ -79,13 +81,13 @@ def test_a_disk_in_use_is_refused_with_consent_too(lab: Callable[[], Site], gues
         plan(wanted("/dev/vdc", erase_serial="OTHER"), lab())
     assert "USED01" in str(caught.value.hint)
     planned = plan(wanted("/dev/vdc", erase_serial="USED01"), lab())
-    assert not all(change.reversible for change in planned.changes)
+    assert not all(change.reversible for change in planned.plan)
 
 
 @pytest.mark.parametrize("moment", ["before", "after"])
 @pytest.mark.parametrize("command", ["pvcreate", "vgcreate"])
 def test_killed_in_the_middle(command: str, moment: str, lab: Callable[[], Site], guest_host: Host) -> None:
-    """kill -9 around each step, then the same again: one group, nothing twice; undone from both runs, nothing is left."""
+    """Kill -9 around each step, then the same again: one group, nothing twice; undone from both runs, nothing is left."""
     site = lab()
     planned = plan(wanted("/dev/vdd"), site)
     digest = planned.digest

@@ -92,7 +92,7 @@ def test_a_writing_that_fails_leaves_the_old_file(staged: Sshd, host: SshHost) -
     assert host.run(["ls", "-A", str(full)]).out == "a.conf\n"
     with pytest.raises(HostFailed, match=r"can't be written: .*[Rr]ead-only"):
         host.write(str(staged.folder / "fixed" / "a.conf"), b"new\n")
-    assert host.read(str(staged.folder / "fixed" / "a.conf")) == b"old\n"
+    assert host.read(str(staged.folder / "fixed" / "a.conf")) == b"[ovs]\n"
 
 
 def test_root_through_sudo(staged: Sshd) -> None:
