@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -41,9 +42,12 @@ QUIET = (
 
 
 @pytest.fixture(scope="session")
-def sshd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sshd]:
-    """A real sshd on loopback with throwaway keys."""
-    with Sshd(tmp_path_factory.mktemp("sshd")) as server:
+def sshd() -> Iterator[Sshd]:
+    """A real sshd on loopback with throwaway keys, in a folder that its other users may enter: pytest's own are closed."""
+    with (
+        tempfile.TemporaryDirectory(prefix="stackbook-sshd-", ignore_cleanup_errors=True) as folder,
+        Sshd(Path(folder)) as server,
+    ):
         yield server
 
 

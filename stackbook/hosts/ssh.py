@@ -29,10 +29,7 @@ FILE_S = 60
 """Seconds that reading or writing a file may take."""
 TIMED_OUT = 124
 """What ``timeout`` exits with when it ended the command."""
-NO_SUCH_FILE = 3
-"""What our scripts exit with when the file is not there."""
-READ = '[ -e "$1" ] || exit 3; exec cat -- "$1"'
-STAT = '[ -e "$1" ] || exit 3; exec stat -L -c "%s %a %.9Y" -- "$1"'
+MISSING = (b"No such file or directory", b"Not a directory")
 WRITE = files("stackbook.hosts").joinpath("write.sh").read_text()
 SURROUNDINGS = 'env LC_ALL=C PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin" SSH_CONNECTION="$SSH_CONNECTION"'
 """Sudo drops SSH_CONNECTION, which tells the NIC that carries this very connection."""
@@ -49,11 +46,11 @@ class SshHost(Host):
 
     def read(self, path: str) -> bytes | None:
         """The content of the file at `path`; None when there is none."""
-        return self._script("read", READ, path)
+        return self._file("read", ["cat", "--", path])
 
     def stat(self, path: str) -> Stat | None:
         """Size, mode and time of the file at `path`; None when there is none."""
-        answer = self._script("read", STAT, path)
+        answer = self._file("read", ["stat", "-L", "-c", "%s %a %.9Y", "--", path])
         if answer is None:
             return None
         size, mode, mtime = answer.decode().split()
@@ -65,11 +62,11 @@ class SshHost(Host):
         What arrived is compared with its digest before it takes the file's place, so a lost connection leaves the old one.
         """
         wanted = "" if mode is None else f"{mode:o}"
-        self._script("written", WRITE, path, hashlib.sha256(content).hexdigest(), wanted, sent=content)
+        self._file("written", ["sh", "-c", WRITE, "stackbook", path, hashlib.sha256(content).hexdigest(), wanted], content)
 
     def remove(self, path: str) -> None:
         """Remove the file at `path`; nothing happens when there is none."""
-        self._script("removed", 'exec rm -f -- "$1"', path)
+        self._file("removed", ["rm", "-f", "--", path])
 
     def close(self) -> None:
         """End the connection; the next use makes a new one."""
@@ -78,15 +75,16 @@ class SshHost(Host):
                 self._open.close()
             self._open = None
 
-    def _script(self, verb: str, script: str, path: str, *more: str, sent: bytes = b"") -> bytes | None:
-        line = self._line(["sh", "-c", script, "stackbook", path, *more], FILE_S)
-        code, out, err = self._execute(line, sent, FILE_S, LIMIT, f"{path} was {verb}")
-        if code == NO_SUCH_FILE:
+    def _file(self, verb: str, argv: Sequence[str], sent: bytes = b"") -> bytes | None:
+        """What a file operation answers; None when the file is not there. Its path is the last argument, or follows a script."""
+        path = argv[4] if verb == "written" else argv[-1]
+        code, out, err = self._execute(self._line(argv, FILE_S), sent, FILE_S, LIMIT, f"{path} was {verb}")
+        if not code:
+            return out
+        if verb == "read" and any(words in err for words in MISSING):
             return None
-        if code:
-            said = err.decode(errors="replace").strip().splitlines() or [f"exit code {code}"]
-            raise HostFailed(f"{self.name}:{path} can't be {verb}: {said[-1]}", hint=self._hint)
-        return out
+        said = err.decode(errors="replace").strip().splitlines() or [f"exit code {code}"]
+        raise HostFailed(f"{self.name}:{path} can't be {verb}: {said[-1]}", hint=self._hint)
 
     def _carry_out(self, argv: Sequence[str], sent: bytes, timeout: float, limit: int) -> tuple[int, bytes, bytes]:
         shown = f"{shlex.join(argv)[:200]} ended"

@@ -48,6 +48,7 @@ ExecStart=/bin/sleep infinity
 WantedBy=multi-user.target
 """
 STAND_INS = ("cinder-volume", "neutron-openvswitch-agent")
+UNWANTED = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "e2scrub_reap.service")
 DISK_MIB = 2048
 FILES = {
     "etc/hostname": "guest1\n",
@@ -97,7 +98,9 @@ def _configure(tree: Path, folder: Path) -> None:
     shutil.copy(tree / "etc/ssh/ssh_host_ed25519_key.pub", folder / "host.pub")
     for name in STAND_INS:
         _run(["systemctl", f"--root={tree}", "enable", name])
-    _run(["systemctl", f"--root={tree}", "mask", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "e2scrub_reap"])
+    _run(
+        ["systemctl", f"--root={tree}", "mask", "apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer", "e2scrub_reap"]
+    )
     shutil.rmtree(tree / "var/cache/apt/archives", ignore_errors=True)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 
 from stackbook.config import SiteSettings
 from stackbook.engine import apply, plan, plan_undo, verify
-from stackbook.errors import PlanNotApproved, StackbookError, Unreachable
+from stackbook.errors import BadInput, PlanNotApproved, StackbookError, Unreachable
 from stackbook.hosts import HostFailed, SshHost
 from stackbook.hosts.exchange import exchange
 from stackbook.journal import new_run
@@ -94,7 +95,9 @@ def test_a_file_edited_between_plan_and_apply(lab: Opened, tmp_path: Path) -> No
 @pytest.mark.parametrize("why", ["full disk", "read-only file", "sudo denied"])
 def test_what_fails_changes_nothing(why: str, lab: Opened, sshd: Sshd, tmp_path: Path) -> None:
     """No room, a file that can't be written, no rights: a clear error, the old content, nothing left beside it."""
-    folder = {"full disk": sshd.folder / "full", "read-only file": sshd.folder / "fixed", "sudo denied": tmp_path}[why]
+    folder = {"full disk": sshd.folder / "full", "read-only file": sshd.folder / "fixed", "sudo denied": sshd.folder / "open"}[
+        why
+    ]
     site = lab(user="guest" if why == "sudo denied" else "root")
     host = SshHost(sshd.settings())
     path = folder / "a.conf"
@@ -139,7 +142,8 @@ def test_a_connection_lost_at_each_step(lab: Opened, sshd: Sshd, tmp_path: Path,
         applied(again, wanted(path))
         assert path.read_bytes() == AFTER
         for site in (again, first):
-            undone(site, lab())
+            with contextlib.suppress(BadInput):  # that run changed nothing
+                undone(site, lab())
         assert path.read_bytes() == BEFORE
         assert not list(tmp_path.glob(".agent*"))
         return made

@@ -110,8 +110,11 @@ def test_sudo_denied(staged: Sshd) -> None:
     """A user whom sudo refuses reads what they may; what needs root fails with the reason and changes nothing."""
     host = SshHost(staged.settings(user="guest"))
     assert host.run(["id", "-un"]).out == "guest\n"
-    path = staged.folder / "roots.conf"
+    path = staged.folder / "open" / "roots.conf"
     path.write_bytes(b"old\n")
+    (staged.folder / "closed").mkdir(mode=0o700)
+    with pytest.raises(HostFailed, match=r"closed/a\.conf can't be read: .*[Pp]ermission denied"):
+        host.read(str(staged.folder / "closed" / "a.conf"))
     with pytest.raises(HostFailed, match=r"roots\.conf can't be written: .*[Pp]ermission denied") as caught:
         host.write(str(path), b"new\n")
     assert "sudo is denied" in str(caught.value.hint)
