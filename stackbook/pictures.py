@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from stackbook.render.values import one_line
 
 if TYPE_CHECKING:
-    from stackbook.logs.diagnose import Diagnosis
+    from stackbook.logs.diagnosis import Diagnosis
     from stackbook.logs.event import LogEvent
 
 MOST_EVENTS = 3000

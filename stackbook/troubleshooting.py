@@ -10,7 +10,8 @@ from stackbook.config import workspace
 from stackbook.errors import BadInput
 from stackbook.journal import open_run
 from stackbook.logs.asking import Answers
-from stackbook.logs.diagnose import Diagnosis, diagnose
+from stackbook.logs.diagnose import diagnose
+from stackbook.logs.diagnosis import Diagnosis
 from stackbook.pictures import Picture, chain, timeline
 from stackbook.render.frame import Frame, frame
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from stackbook.render.text import colours
 
 if TYPE_CHECKING:
-    from stackbook.logs.diagnose import Diagnosis
+    from stackbook.logs.diagnosis import Diagnosis
     from stackbook.site import Site
 
 _STAMP = re.compile(r"\d{8}T\d{6}")

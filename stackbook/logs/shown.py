@@ -11,7 +11,7 @@ from stackbook.render.values import one_line
 
 if TYPE_CHECKING:
     from stackbook.logs.chain import Hit
-    from stackbook.logs.diagnose import Diagnosis
+    from stackbook.logs.diagnosis import Diagnosis
     from stackbook.logs.event import LogEvent
     from stackbook.logs.evidence import Evidence
 
@@ -74,8 +74,8 @@ def _timeline(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
 
 def highlights(diagnosis: Diagnosis, most: int = TIMELINE) -> list[LogEvent]:
     """The events that tell most: those of the chains, then errors and warnings, each text once; in order of time."""
-    from stackbook.logs.diagnose import matched
     from stackbook.logs.event import in_order
+    from stackbook.logs.matching import matched
     from stackbook.logs.signatures import signatures
     from stackbook.logs.subject import UUID
 

@@ -10,7 +10,8 @@ import pytest
 from stackbook.config import HostSettings, SiteSettings
 from stackbook.errors import BadInput
 from stackbook.journal import new_run
-from stackbook.logs.diagnose import Diagnosis, diagnose
+from stackbook.logs.diagnose import diagnose
+from stackbook.logs.diagnosis import Diagnosis
 from stackbook.site import Site
 
 BEGIN = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)

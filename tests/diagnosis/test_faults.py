@@ -10,7 +10,8 @@ import pytest
 from openstack.connection import Connection
 
 from stackbook.errors import BadInput
-from stackbook.logs.diagnose import Diagnosis, diagnose
+from stackbook.logs.diagnose import diagnose
+from stackbook.logs.diagnosis import Diagnosis
 from stackbook.sandbox import faults
 from stackbook.site import Site
 from tests.conftest import SANDBOX
