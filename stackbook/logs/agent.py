@@ -20,7 +20,7 @@ from stackbook.logs.attach import Attacher, Record, Text
 from stackbook.logs.choice import Choice
 from stackbook.logs.compressed import Chunk, chunks, content
 from stackbook.logs.engines import engines
-from stackbook.logs.find import LogFile, compression_of, find_logs
+from stackbook.logs.find import NO_FILE, LogFile, compression_of, find_logs
 from stackbook.logs.journal import journal_entries
 from stackbook.logs.lines import Times
 from stackbook.logs.scan import Piece, Scan
@@ -31,6 +31,10 @@ LINES_PER_EVENT = 20
 HELD_BACK = 8
 SMALL = 1024 * 1024
 """Bytes times strings below which starting a program costs more than finding by hand."""
+STARTING = 30.0
+"""Seconds that it may take until this program runs, on a host with much to do."""
+LEAST_ROOM = 64 * 1024
+"""Bytes; a disk with less is full."""
 NARROW = "narrow the times, or raise the limit"
 
 
@@ -43,8 +47,8 @@ class Agent:
 
     def __init__(self, request: dict[str, Any]) -> None:
         self.root: str = request["root"]
-        self.since: float | None = request.get("since")
-        self.until: float | None = request.get("until")
+        self.ahead = clock_ahead(request.get("clock", ""))
+        self.since, self.until = by_clock(request, self._now())
         self.limits: dict[str, Any] = request["limits"]
         self.files: list[str] = request.get("files", [])
         self.choice = Choice(request)
@@ -56,7 +60,7 @@ class Agent:
 
     def run(self) -> None:
         """Answer the request."""
-        self.tell({"k": "begin", "now": time.time()})
+        self.tell({"k": "begin", "now": self._now()})
         try:
             if self.engines:
                 self._search()
@@ -64,8 +68,11 @@ class Agent:
                 self.skip("", "the program asked for is not installed")
         except Enough:
             pass
-        self.tell({"k": "end", "now": time.time(), **self._spent()})
+        self.tell({"k": "end", "now": self._now(), **self._spent()})
         sys.stdout.flush()
+
+    def _now(self) -> float:
+        return time.time() + self.ahead
 
     def tell(self, answer: dict[str, Any]) -> None:
         """Write one line of the answer."""
@@ -91,7 +98,9 @@ class Agent:
     def _search(self) -> None:
         files, unread = find_logs(self.root, self.files)
         for path, reason in unread:
-            self.skip(path, reason, "search as a user who may read it")
+            self.skip(path, reason, "" if reason == NO_FILE else "search as a user who may read it")
+        for folder in full_folders(self.root, files):
+            self.skip(folder, "its file system is full: nothing more is logged there", "make room: df -h, logrotate -f")
         if self.choice.strings:
             self._plain([file for file in files if not file.compression])
             for file in files:
@@ -187,7 +196,7 @@ class Agent:
         for entry in journal_entries(self.root, strings, self.since, self.until, self.deadline):
             if isinstance(entry, str):
                 self.skip("journal", entry)
-            elif self.choice.keeps_entry(entry):
+            elif self.choice.keeps_entry(entry) and self._within(_moment(entry), ambiguous=False):
                 self.tell({"k": "journal", "e": entry})
                 self._count()
 
@@ -231,6 +240,42 @@ class Agent:
     def _within(self, moment: float, *, ambiguous: bool) -> bool:
         slack = 3600.0 if ambiguous else 0.0
         return (self.since is None or moment + slack >= self.since) and (self.until is None or moment <= self.until)
+
+
+def clock_ahead(told: str) -> float:
+    """Seconds that the host's ``date`` is ahead of what this process takes for the time: 0 wherever they are the same clock."""
+    try:
+        ahead = float(told) - time.time()
+    except ValueError:  # no date, or one without parts of a second
+        return 0.0
+    return ahead if abs(ahead) > STARTING else 0.0
+
+
+def by_clock(request: dict[str, Any], now: float) -> tuple[float | None, float | None]:
+    """The times asked for, by this host's clock: one that is wrong by more than a slow start explains moves them along."""
+    ahead = now - request.get("asked", now)
+    if abs(ahead) <= STARTING:
+        return request.get("since"), request.get("until")
+    since, until = request.get("since"), request.get("until")
+    return since and since + ahead - STARTING, until and until + ahead + STARTING
+
+
+def full_folders(root: str, files: Sequence[LogFile]) -> list[str]:
+    """The folders of `files` in whose file system there is no room."""
+    folders = sorted({os.path.dirname(file.path) for file in files})
+    return [folder for folder in folders if _room(os.path.join(root, folder.lstrip("/"))) < LEAST_ROOM]
+
+
+def _room(folder: str) -> int:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return LEAST_ROOM
+    return found.f_bavail * found.f_frsize
+
+
+def _moment(entry: dict[str, str]) -> float:
+    return float(entry.get("__REALTIME_TIMESTAMP") or 0) / 1e6
 
 
 def records(attacher: Attacher, offsets: Sequence[int]) -> Iterator[tuple[Record, int]]:
@@ -306,6 +351,7 @@ def main(request: dict[str, Any]) -> None:
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft != resource.RLIM_INFINITY and soft < 65536:
         resource.setrlimit(resource.RLIMIT_NOFILE, (65536 if hard == resource.RLIM_INFINITY else min(hard, 65536), hard))
+    request["clock"] = sys.argv[1] if len(sys.argv) > 1 else ""
     if "count" in request:
         count_lines(request)
     else:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from stackbook.errors import BadInput
 from stackbook.logs.asking import Answers
 from stackbook.logs.chain import Hit, paths, symptoms
+from stackbook.logs.clocks import set_right, skews, wrong
 from stackbook.logs.diagnosis import Cause, Diagnosis, joined
 from stackbook.logs.event import Found, LogEvent, Skipped
 from stackbook.logs.evidence import Evidence
@@ -94,8 +95,8 @@ class _Trace:
                 hint="check the id, and the site: --site NAME",
             )
         hits = [*told_failures(self.subject, self.known), *matched(events, self.known, linked=True)]
-        if any(hit.signature.kind != "cause" for hit in hits) or any(serious(event) for event in events):
-            hits += self._around(events)
+        hits += self._around(events)
+        hits += skews(self.found.stats.clocks, self.known)
         hits += findings(Case(self.subject, self.answers, hits), self.known)
         return self._concluded(events, hits)
 
@@ -104,7 +105,7 @@ class _Trace:
         if new:
             self.asked.update(new)
             self.say(f"searching the logs of {len(self.site.hosts)} hosts for {len(new)} ids")
-            self.found += search(self.site.hosts, new, since=self.since, until=self.until)
+            self.found += set_right(search(self.site.hosts, new, since=self.since, until=self.until))
 
     def _around(self, events: Sequence[LogEvent]) -> list[Hit]:
         """What was logged on the same hosts at the time, by other work or none."""
@@ -117,7 +118,7 @@ class _Trace:
         if not times:
             return []
         self.say("looking at what else happened there at the time")
-        found = ambient(self.site.hosts, min(times) - BEFORE, max(times) + AFTER, patterns=self.known.ambient)
+        found = set_right(ambient(self.site.hosts, min(times) - BEFORE, max(times) + AFTER, patterns=self.known.ambient))
         seen = {(event.host, event.file, event.offset) for event in events}
         others = [event for event in found.events if (event.host, event.file, event.offset) not in seen]
         self.found = Found(self.found.events, list(dict.fromkeys([*self.found.skipped, *found.skipped])), self.found.stats)
@@ -129,14 +130,20 @@ class _Trace:
         ways = [path for symptom in begun for path in paths(symptom, hits)]
         ends = {path[-1].key: path for path in sorted(ways, key=lambda path: -len(path)) if path[-1].signature.kind == "cause"}
         if not ends and not self.subject.wrong:
-            ends = {hit.key: (hit,) for hit in hits if hit.signature.alone}
+            ends = {path[-1].key: path for hit in self._standing_alone(hits) for path in paths(hit, hits)}
         causes = joined(ends.values())
         known = {id(hit.evidence.event) for hit in hits if hit.evidence.event}
         unknown = unexplained(events, known, self.known)
         if not causes and (begun or self.subject.wrong):
-            unknown = [*(path[-1].evidence for path in ways), *unknown]
+            nearest = [*(path[-1] for path in ways), *self._standing_alone(hits)]
+            unknown = [*(hit.evidence for hit in nearest), *unknown]
         diagnosis = Diagnosis(self.subject, causes, events, unknown[:MOST_UNKNOWN], self._skipped(), begun[-1] if begun else None)
+        diagnosis = replace(diagnosis, clocks=wrong(self.found.stats.clocks))
         return self._numbered(diagnosis)
+
+    def _standing_alone(self, hits: list[Hit]) -> list[Hit]:
+        """What is worth telling without a symptom; what was only seen at the time, where it was on the subject's host."""
+        return [hit for hit in hits if hit.signature.alone and (hit.tier < 2 or hit.evidence.host == self.subject.host)]
 
     def _numbered(self, diagnosis: Diagnosis) -> Diagnosis:
         """With line numbers where somebody will look."""

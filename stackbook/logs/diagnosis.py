@@ -8,7 +8,7 @@ from functools import cached_property
 from typing import Any
 
 from stackbook.logs.chain import Hit, Path
-from stackbook.logs.event import LogEvent, Skipped
+from stackbook.logs.event import Clock, LogEvent, Skipped
 from stackbook.logs.evidence import Evidence
 from stackbook.logs.subject import Subject
 
@@ -90,6 +90,8 @@ class Diagnosis:
     """Errors that no signature explains, the nearest evidence where no cause is known."""
     skipped: list[Skipped] = field(default_factory=list)
     symptom: Hit | None = None
+    clocks: dict[str, Clock] = field(default_factory=dict)
+    """Hosts whose clock is wrong; the times of their events are set right."""
 
     @property
     def chain(self) -> list[Hit]:

@@ -24,6 +24,7 @@ _LOG = re.compile(r"\.(?:log|err|out)(?:[.-][\w.:-]*)?$|^(?:access|error)_?\.?lo
 _COMPRESSED = re.compile(r"\.(?:gz|xz|bz2|zst)$")
 _ROTATION = re.compile(r"(?:[.-](?:\d{1,4}|\d{8}(?:-?\d{2,10})?|\d{4}-\d\d-\d\d\S*|old))+$")
 _DEPTH = 4
+NO_FILE = "it is a device or a pipe, no file: what was logged to it is gone"
 
 
 class LogFile:
@@ -61,10 +62,13 @@ def find_logs(root: str, extra: Sequence[str] = ()) -> tuple[list[LogFile], list
         except OSError as error:
             unread.append((_named(path, root), error.strerror or str(error)))
             continue
-        if (status.st_dev, status.st_ino) in files or status.st_size == 0 or not stat.S_ISREG(status.st_mode):
-            os.close(fd)
-            continue
         name = _named(path, root)
+        regular = stat.S_ISREG(status.st_mode)
+        if (status.st_dev, status.st_ino) in files or status.st_size == 0 or not regular:
+            os.close(fd)
+            if not regular:
+                unread.append((name, NO_FILE))
+            continue
         files[status.st_dev, status.st_ino] = LogFile(name, fd, status, service_of(name))
     return sorted(files.values(), key=lambda file: file.path), unread
 

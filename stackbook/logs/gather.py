@@ -34,9 +34,10 @@ calm=
 [ "$2" = calm ] && command -v ionice >/dev/null && ionice -c 3 true 2>/dev/null && calm="$calm ionice -c 3"
 root=
 [ "$(id -u)" != 0 ] && [ "$2" = calm ] && sudo -n true 2>/dev/null && root="sudo -n"
-exec $root $calm "$python" -I -S -
+exec $root $calm "$python" -I -S - "$(date +%s.%N)"
 """
-"""Finds a Python, steps aside for the services of a host in use, reads logs as root where sudo asks for no password."""
+"""Finds a Python, steps aside for the services of a host in use, reads logs as root where sudo asks for no password, and
+says what the host takes for the time."""
 
 
 def search(
@@ -164,7 +165,7 @@ def _one(host: Host, request: dict[str, Any], limits: Limits) -> Found:
 def _answers(host: Host, request: dict[str, Any], limits: Limits) -> tuple[list[dict[str, Any]], str]:
     """The lines of a host's answer, and what went wrong."""
     root, here = str(host.root), isinstance(host, LocalHost)
-    asked = {**request, "root": root, "limits": asdict(limits)}
+    asked = {**request, "root": root, "limits": asdict(limits), "asked": time.time()}
     text = program_here(asked) if here else program(asked)
     python = sys.executable if here else "python3"
     mood = "calm" if root == "/" else "own"

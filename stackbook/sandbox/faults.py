@@ -36,9 +36,9 @@ class Fault:
 
 def faults() -> dict[str, Fault]:
     """Every fault by name."""
-    from stackbook.sandbox import faults_access, faults_compute, faults_network, faults_storage
+    from stackbook.sandbox import faults_access, faults_compute, faults_hosts, faults_network, faults_storage
 
-    modules = (faults_network, faults_compute, faults_storage, faults_access)
+    modules = (faults_network, faults_compute, faults_storage, faults_access, faults_hosts)
     return {fault.name: fault for module in modules for fault in module.FAULTS}
 
 

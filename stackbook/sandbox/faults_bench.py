@@ -75,6 +75,18 @@ class Bench:
         )
         path.write_bytes(content)
 
+    def create(self, path: Path, content: bytes) -> None:
+        """Make a file that was not there."""
+        self.note("created", path=str(path.relative_to(self.home)))
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+
+    def replace_by(self, path: Path, target: str) -> None:
+        """Put a link to `target` in the place of a log, which is kept like one that was rotated."""
+        self.note("rotated", path=str(path.relative_to(self.home)))
+        path.rename(_rotated(path))
+        path.symlink_to(target)
+
     def move(self, path: Path) -> None:
         """Take a file or folder away."""
         self.note("moved", path=str(path.relative_to(self.home)))
@@ -186,6 +198,20 @@ def _moved_back(bench: Bench, memo: Memo) -> None:
         away.rename(path)
 
 
+def _created_back(bench: Bench, memo: Memo) -> None:
+    (bench.home / memo["path"]).unlink(missing_ok=True)
+
+
+def _rotated_back(bench: Bench, memo: Memo) -> None:
+    path = bench.home / memo["path"]
+    if _rotated(path).exists():
+        _rotated(path).replace(path)
+
+
+def _rotated(path: Path) -> Path:
+    return path.with_name(f"{path.name}.1")
+
+
 def _row_back(bench: Bench, memo: Memo) -> None:
     with closing(bench.database(memo["database"])) as base, base:
         _update(base, memo["table"], memo["where"], memo["values"])
@@ -217,6 +243,8 @@ def _request_back(bench: Bench, memo: Memo) -> None:
 _BACK: dict[str, Callable[[Bench, Memo], None]] = {
     "file": _file_back,
     "moved": _moved_back,
+    "created": _created_back,
+    "rotated": _rotated_back,
     "row": _row_back,
     "made": _made_back,
     "request": _request_back,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+import shutil
 from pathlib import Path
 
 from stackbook.sandbox.settings import write_private
@@ -24,12 +25,36 @@ case "$1" in
 esac
 """
 
+_DATE = """\
+#!/bin/sh
+# Stands in for date on the sandbox host {host}, whose clock may be wrong; rewritten at each start of the sandbox.
+now=$({date} +%s.%N) ahead=$(cat {root}/var/lib/clock 2>/dev/null)
+exec {date} -d "@$((${{now%.*}} + ${{ahead:-0}})).${{now#*.}}" "$@"
+"""
+
+_JOURNALCTL = """\
+#!/bin/sh
+# Stands in for journalctl on the sandbox host {host}: prints all entries, in the form of "-o export".
+cat {root}/run/log/journal/entries 2>/dev/null
+exit 0
+"""
+
 
 def write(home: Path, host: str, python: Path, inside: Path) -> None:
-    """Put ``systemctl`` and ``hostname`` into ``/usr/bin`` of the sandbox host `host`."""
+    """Put the commands into ``/usr/bin`` of the sandbox host `host`."""
     folder = home / "hosts" / host / "usr" / "bin"
     folder.mkdir(parents=True, exist_ok=True)
-    values = {"python": python, "boot": _BOOT, "inside": inside, "home": home, "host": host}
+    date = shutil.which("date") or "/bin/date"
+    values = {
+        "date": date,
+        "root": home / "hosts" / host,
+        "python": python,
+        "boot": _BOOT,
+        "inside": inside,
+        "home": home,
+        "host": host,
+    }
     quoted = {name: shlex.quote(str(value)) for name, value in values.items()}
-    write_private(folder / "systemctl", _SYSTEMCTL.format(**quoted), 0o700)
-    write_private(folder / "hostname", _HOSTNAME.format(**quoted), 0o700)
+    commands = {"systemctl": _SYSTEMCTL, "hostname": _HOSTNAME, "date": _DATE, "journalctl": _JOURNALCTL}
+    for name, text in commands.items():
+        write_private(folder / name, text.format(**quoted), 0o700)

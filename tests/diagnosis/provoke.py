@@ -168,6 +168,8 @@ ASKS: dict[str, Callable[[Provoker], str]] = {
     "volume-stuck": _stuck,
     "neutron-password": _on(net),
     "endpoint-wrong": lambda made: made.afresh().server(),
+    "clock-skew": _on(net, availability_zone="nova:compute2"),
+    "log-disk-full": lambda made: made.server(availability_zone="nova:compute2"),
     "glance-down": lambda made: made.volume(image=made.image),
 }
 """Fault to what provokes it; each gives the id to trace."""

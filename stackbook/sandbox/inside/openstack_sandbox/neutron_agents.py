@@ -18,7 +18,9 @@ def start(home: Home) -> None:
     from openstack_sandbox.neutron_agent_l3 import L3Agent
     from openstack_sandbox.neutron_agent_metadata import MetadataAgent
     from openstack_sandbox.neutron_agent_ovs import OpenvswitchAgent
+    from openstack_sandbox.patches import neutron_agent_clock
 
+    neutron_agent_clock.apply()
     common.register_agent_state_opts_helper(cfg.CONF)  # neutron's RPC classes look there for their time-out
     neutron_logs.install()
     places: list[tuple[str, type[Agent]]] = [(host, OpenvswitchAgent) for host in HOSTS]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import logging
-import logging.handlers
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from pathlib import Path
 from typing import Any
+
+from openstack_sandbox import clock, journal
 
 _CURRENT: ContextVar[Path | None] = ContextVar("log_file", default=None)
 
@@ -20,6 +21,12 @@ def install() -> None:
         if isinstance(handler, logging.FileHandler):
             root.removeHandler(handler)
             root.addHandler(_Switch(handler))
+
+
+def host_root() -> Path | None:
+    """The root folder of the host whose agent this thread works for; None for the server."""
+    path = _CURRENT.get()
+    return path.parents[3] if path else None
 
 
 @contextmanager
@@ -48,7 +55,9 @@ class _Switch(logging.Handler):
     def _file(self, path: Path) -> logging.FileHandler:
         with self.lock:  # type: ignore[union-attr]  # a handler has a lock from its creation on
             if path not in self._files:
-                file = logging.handlers.WatchedFileHandler(path)
-                file.setFormatter(self._server.formatter)
+                root = path.parents[3]
+                file = journal.LogFile(path, root)
+                if self._server.formatter:
+                    file.setFormatter(clock.formatter(self._server.formatter, root))
                 self._files[path] = file
             return self._files[path]

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from logging.handlers import WatchedFileHandler
 from pathlib import Path
 
+from openstack_sandbox import clock, journal
 from openstack_sandbox.nova_units import CURRENT, Unit, run_as
 
 
@@ -43,13 +43,12 @@ def open_file(unit: Unit) -> None:
     from oslo_log import formatters
 
     path = Path(run_as(unit, lambda: cfg.CONF.log_dir)) / f"{unit.service}.log"
-    file = WatchedFileHandler(path, delay=True)
+    root = unit.config.parents[2]
+    file = journal.LogFile(path, root)
     file.setLevel(logging.DEBUG if run_as(unit, lambda: cfg.CONF.debug) else logging.INFO)
-    file.setFormatter(
-        formatters.ContextFormatter(
-            project="nova", version=version.version_string(), config=cfg.CONF, datefmt=cfg.CONF.log_date_format
-        )
+    form = formatters.ContextFormatter(
+        project="nova", version=version.version_string(), config=cfg.CONF, datefmt=cfg.CONF.log_date_format
     )
-    root = logging.getLogger()
-    root.setLevel(min(root.level, file.level))
+    file.setFormatter(clock.formatter(form, root))
+    logging.getLogger().setLevel(min(logging.getLogger().level, file.level))
     unit.log = file
