@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from stackbook.logs.lines import BACKWARD, LINE_LIMIT, Times, head_of, unwrapped, without_colours
+from stackbook.logs.lines import BACKWARD, LINE_LIMIT, Head, Times, head_of, unwrapped, without_colours
 
 REACH = 256 * 1024
 """Bytes around a match in which its record's other lines are looked for."""
@@ -19,6 +19,7 @@ STRANGERS = 40
 NEIGHBOURS = 3
 """Records on each side that a record is compared with."""
 _REMEMBERED = 5000
+_LATELY = 100
 
 
 class Text:
@@ -28,19 +29,27 @@ class Text:
         self.begin = begin
         self.end = end
         self._fd = fd
-        self._data = data
-        self._page = b""
-        self._at = -1
+        self._page, self._at = (b"", -1) if data is None else (data, begin)
 
     def read(self, start: int, stop: int) -> bytes:
         """The bytes from `start` to `stop`, as offsets in the file's content."""
         start, stop = max(start, self.begin), min(stop, self.end)
-        if self._data is not None:
-            return self._data[start - self.begin : stop - self.begin]
+        if start >= stop:
+            return b""
         if not self._at <= start <= stop <= self._at + len(self._page):
             self._at = max(self.begin, start - _PAGE)
             self._page = os.pread(self._fd, max(stop, start + 3 * _PAGE) - self._at, self._at)
         return self._page[start - self._at : stop - self._at]
+
+    def line(self, start: int) -> tuple[bytes, int]:
+        """The line that begins at `start`, at most 64 KiB of it and without its newline, and where it ends."""
+        at = start - self._at
+        if 0 <= at < len(self._page):
+            end = self._page.find(b"\n", at, at + LINE_LIMIT)
+            if end >= 0 and self._at + end < self.end:
+                return self._page[at:end], self._at + end + 1
+        stop = self.line_end(start)
+        return self.read(start, min(stop, start + LINE_LIMIT)), stop
 
     def line_start(self, offset: int) -> int:
         """The beginning of the line that `offset` is in."""
@@ -79,16 +88,24 @@ class Line:
 
     __slots__ = ("cut", "head", "start", "stop", "text")
 
-    def __init__(self, text: Text, start: int) -> None:
+    def __init__(self, text: Text, start: int, before: Line | None = None) -> None:
         self.start = start
-        self.stop = text.line_end(start)
-        raw = text.read(start, min(self.stop, start + LINE_LIMIT))
+        raw, self.stop = text.line(start)
         if raw[:1] == b"\0":
             raw = text.read(start, self.stop) if self.stop - start < REACH else raw
             raw = raw.lstrip(b"\0")[:LINE_LIMIT]
         self.cut = self.stop - start > LINE_LIMIT + 1
         self.text = unwrapped(without_colours(raw))
-        self.head = head_of(self.text)
+        like = before is not None and self._goes_on(before)
+        self.head: Head | None = before.head if before is not None and like else head_of(self.text)
+
+    def _goes_on(self, before: Line) -> bool:
+        """Whether it has the head of `before`, a line of a traceback: to compare is quicker than to take apart."""
+        if before.head is None or not before.head.continues:
+            return False
+        size = before.head.body
+        rest = self.text[size : size + 12]
+        return self.text[:size] == before.text[:size] and (rest[:2] != b" [" or rest == b" [instance: ") and rest[:1] in b" "
 
     @property
     def begins(self) -> bool:
@@ -121,18 +138,21 @@ class Attacher:
         self.text = text
         self.most_lines = most_lines
         self._owners: dict[int, Record] = {}
+        self._lately: dict[int, Line] = {}
         self._line_stop = -1
 
     def record(self, offset: int) -> Record | None:
         """The record that the byte at `offset` belongs to; None when an earlier match gave it already."""
         if offset < self._line_stop:
             return None
-        line = Line(self.text, self.text.line_start(offset))
-        self._line_stop = line.stop
-        known = self._owners.get(line.start)
+        start = self.text.line_start(offset)
+        known = self._owners.get(start)
         if known is not None:
-            known.hits.append(line.start)
+            known.hits.append(start)
+            self._line_stop = self.text.line(start)[1]
             return None
+        line = self._line(start)
+        self._line_stop = line.stop
         first = line if line.begins else self._owner(line)
         record = Record(first)
         record.hits.append(line.start)
@@ -146,12 +166,21 @@ class Attacher:
         self._owners.update((owned.start, record) for owned in (record.first, *record.others))
         return record
 
+    def _line(self, start: int, before: Line | None = None) -> Line:
+        """The line at `start`; those read lately are kept: records that stand together look at the same ones."""
+        found = self._lately.get(start)
+        if found is None:
+            if len(self._lately) > _LATELY:
+                self._lately.clear()
+            found = self._lately[start] = Line(self.text, start, before)
+        return found
+
     def _owner(self, line: Line) -> Line:
         """The first line of the record that `line` continues; `line` itself when there is none near."""
         first, place, strangers = line, line.start, 0
         key = line.head.key if line.head else None
         while place > self.text.begin and strangers <= STRANGERS and line.start - place < REACH:
-            before = Line(self.text, self.text.line_start(place - 1))
+            before = self._line(self.text.line_start(place - 1))
             place = before.start
             if before.head is None:
                 if key is None:
@@ -174,7 +203,7 @@ class Attacher:
         while place < self.text.end and strangers <= STRANGERS and len(record.others) < self.most_lines:
             if place - record.first.stop > REACH:
                 break
-            line = Line(self.text, place)
+            line = self._line(place, record.others[-1] if record.others else None)
             place = line.stop
             if line.head is None:
                 if ours:
@@ -201,7 +230,7 @@ class Attacher:
         for _ in range(4 * count):
             if place <= self.text.begin or len(before) == count or record.first.start - place > REACH:
                 break
-            line = Line(self.text, self.text.line_start(place - 1))
+            line = self._line(self.text.line_start(place - 1))
             place = line.start
             if line.begins:
                 before.append(line)
@@ -210,7 +239,7 @@ class Attacher:
         for _ in range(4 * count):
             if place >= self.text.end or len(after) == count or place - record.first.stop > REACH:
                 break
-            line = Line(self.text, place)
+            line = self._line(place)
             place = line.stop
             if line.begins:
                 after.append(line)

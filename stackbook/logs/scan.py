@@ -15,7 +15,7 @@ import time
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 
-from stackbook.logs.engines import UUID, Engine, environment, passes, tree
+from stackbook.logs.engines import TAIL, UUID, Engine, environment, passes, tails, tree
 
 CHUNK = 4 * 1024 * 1024
 FEW = 8
@@ -57,6 +57,7 @@ class Scan:
         self.used: dict[str, None] = {}
         """The engines that worked, in order."""
         self._passes = passes(available, self.strings) if self.engine.name != "python" and strings else []
+        self._tails = tails(self.engine, self.strings) if all(engine is self.engine for engine, _ in self._passes) else {}
         self._finders: list[re.Pattern[bytes] | bytes] = []
 
     def places(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
@@ -99,7 +100,8 @@ class Scan:
         run = _Run(command, fds, None, self.deadline)
         for line in run.lines():
             path, _, rest = line.partition(b"\0")
-            piece, offset = by_path.get(path), _number(rest)
+            piece = by_path.get(path)
+            offset = self._offset(rest, piece.fd, 0) if piece is not None else None
             if piece is not None and offset is not None and offset < piece.stop:
                 yield piece.key, offset
         return self._note(run)
@@ -110,10 +112,22 @@ class Scan:
         name = "-I" if engine.name == "rg" else "-h"
         run = _Run([engine.program, *command, name, "-m", str(self.most * len(pieces)), "--", "-"], [], feed, self.deadline)
         for line in run.lines():
-            offset = _number(line)
-            if offset is not None:
-                yield feed.place(offset)
+            number = _number(line)
+            if number is not None:
+                piece, place = feed.place(number)
+                offset = self._offset(line, piece.fd, place - number)
+                if offset is not None:
+                    yield piece.key, offset
         self._note(run)
+
+    def _offset(self, said: bytes, fd: int, moved: int) -> int | None:
+        """Where the string begins of which a program says ``offset:text``; None when only its end is there."""
+        number, text = _number(said), said.partition(b":")[2]
+        heads = self._tails.get(text)
+        if number is None or heads is None:
+            return None if number is None else number + moved
+        offset = number + moved - TAIL
+        return offset if offset >= 0 and os.pread(fd, TAIL, offset) in heads else None
 
     def _note(self, run: _Run) -> int:
         self.late = self.late or run.late
@@ -211,10 +225,10 @@ class _Feed:
             self._starts.append(start)
             start += piece.stop - piece.start + 1
 
-    def place(self, offset: int) -> tuple[int, int]:
-        """Key and offset in its file of a byte of the stream."""
+    def place(self, offset: int) -> tuple[Piece, int]:
+        """The part that a byte of the stream is of, and its offset in the file."""
         at = bisect_right(self._starts, offset) - 1
-        return self._pieces[at].key, self._pieces[at].start + offset - self._starts[at]
+        return self._pieces[at], self._pieces[at].start + offset - self._starts[at]
 
     def more(self, out: int) -> bool:
         """Write what the pipe takes now; whether there is more to come."""

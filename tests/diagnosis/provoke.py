@@ -29,14 +29,18 @@ class Provoker:
 
     def server(self, flavor: str = "m1.tiny", *, networks: Any = "none", image: str = "", wait: bool = True, **more: Any) -> str:
         """A server; its id, once it is ACTIVE or in ERROR; the request's id when it is refused."""
-        wanted = {"name": f"dg-{uuid.uuid4().hex[:6]}", "flavorRef": self.flavors.get(flavor, flavor), "networks": networks}
-        wanted |= {"imageRef": image or self.image, **more}
+        wanted = self._body(flavor, networks=networks, imageRef=image or self.image, **more)
         made = self._asked("compute", "/servers", {"server": wanted})
         if not made.startswith("req-"):
             self.made.append(("compute", f"/servers/{made}"))
             if wait:
                 self._settled("compute", f"/servers/{made}", "server")
         return made
+
+    @property
+    def newest_server(self) -> str:
+        """The server that was made last."""
+        return next(path.removeprefix("/servers/") for service, path in reversed(self.made) if service == "compute")
 
     def volume(self, size: int = 1, *, image: str = "") -> str:
         """A volume, settled; its id, or the request's when it is refused."""
@@ -66,6 +70,28 @@ class Provoker:
         """The same with a new token: services keep the catalogue that came with the old one."""
         self.cloud.session.invalidate()
         return self
+
+    # Other people's failures at the same time
+
+    def decoys(self) -> None:
+        """Requests that fail for reasons of their own: three servers, two volumes."""
+        nothing = str(uuid.uuid4())
+        self.refused("compute", "/servers", {"server": self._body("m1.tiny", imageRef=nothing)})
+        self.refused("compute", "/servers", {"server": self._body("m1.tiny", availability_zone="no-such-zone")})
+        self.refused("block_storage", "/volumes", {"volume": {"name": "dg-decoy", "size": 1, "imageRef": nothing}})
+        self.server(self._huge())
+        self.volume(5000)
+
+    def _huge(self) -> str:
+        """A flavor for which no host has room."""
+        if "dg-huge" not in self.flavors:
+            made = self.cloud.compute.create_flavor(name="dg-huge", id="dg-huge", ram=2**22, vcpus=200, disk=1)
+            self.flavors["dg-huge"] = made.id
+        return "dg-huge"
+
+    def _body(self, flavor: str, **more: Any) -> Body:
+        wanted = {"name": f"dg-{uuid.uuid4().hex[:6]}", "flavorRef": self.flavors.get(flavor, flavor), "networks": "none"}
+        return {**wanted, "imageRef": self.image, **more}
 
     # Afterwards
 
@@ -115,17 +141,14 @@ def _on(network: Callable[[Provoker], str], **more: Any) -> Callable[[Provoker],
     return lambda made: made.server(networks=[{"uuid": network(made)}], **more)
 
 
+def on_network(made: Provoker, name: str, *, ip: str = "", **more: Any) -> str:
+    """A server on the network of that name."""
+    network = made.cloud.network.find_network(name, ignore_missing=False).id
+    return made.server(networks=[{"uuid": network, **({"fixed_ip": ip} if ip else {})}], **more)
+
+
 def _named(name: str, **more: Any) -> Callable[[Provoker], str]:
-    def ask(made: Provoker) -> str:
-        network = made.cloud.network.find_network(name, ignore_missing=False).id
-        return made.server(networks=[{"uuid": network, **more}])
-
-    return ask
-
-
-def _existing(made: Provoker) -> str:
-    """The server that is there already."""
-    return next(path.removeprefix("/servers/") for service, path in reversed(made.made) if service == "compute")
+    return lambda made: on_network(made, name, **more)
 
 
 def _stuck(made: Provoker) -> str:
@@ -136,12 +159,12 @@ ASKS: dict[str, Callable[[Provoker], str]] = {
     "mapping-missing": _on(flat),
     "mapping-missing-on-host": _on(flat, availability_zone="nova:compute2"),
     "ovs-agent-dead": _on(net, availability_zone="nova:compute2"),
-    "dhcp-agent-dead": _existing,
+    "dhcp-agent-dead": lambda made: made.newest_server,
     "dhcp-off": _named("fault-dhcp-off"),
     "addresses-exhausted": _named("fault-full"),
-    "fixed-ip-taken": _named("fault-taken", fixed_ip="10.66.3.50"),
+    "fixed-ip-taken": _named("fault-taken", ip="10.66.3.50"),
     "no-way-in": _on(net, security_groups=[{"name": "fault-closed"}]),
-    "port-bound-elsewhere": _existing,
+    "port-bound-elsewhere": lambda made: made.newest_server,
     "compute-down": lambda made: made.server(),
     "compute-disabled": lambda made: made.server(),
     "ram-full": lambda made: made.server("m1.medium"),
@@ -167,6 +190,9 @@ ASKS: dict[str, Callable[[Provoker], str]] = {
     "backend-broken": lambda made: made.volume(),
     "volume-stuck": _stuck,
     "neutron-password": _on(net),
+    "placement-password": lambda made: made.server(wait=False),
+    "glance-password": lambda made: made.server(),
+    "cinder-password": lambda made: made.volume(),
     "endpoint-wrong": lambda made: made.afresh().server(),
     "clock-skew": _on(net, availability_zone="nova:compute2"),
     "log-disk-full": lambda made: made.server(availability_zone="nova:compute2"),

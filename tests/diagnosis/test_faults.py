@@ -16,12 +16,22 @@ from stackbook.sandbox import faults
 from stackbook.site import Site
 from tests.conftest import SANDBOX
 
-from .provoke import ASKS, Provoker, flat, net
+from .provoke import ASKS, Provoker, flat, net, on_network
 
 KNOWN = faults.faults()
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 NEEDS_A_SERVER = ("dhcp-agent-dead", "port-bound-elsewhere")
 Trace = Callable[[str], Diagnosis]
+Ask = Callable[[Provoker], str]
+PAIRS: dict[tuple[str, str], Ask] = {
+    ("mapping-missing", "ovs-agent-dead"): lambda made: made.server(networks=[{"uuid": flat(made)}]),
+    ("mapping-missing", "clock-skew"): lambda made: made.server(networks=[{"uuid": flat(made)}]),
+    ("ram-full", "disk-full"): lambda made: made.server("m1.medium"),
+    ("dhcp-off", "no-way-in"): lambda made: on_network(made, "fault-dhcp-off", security_groups=[{"name": "fault-closed"}]),
+    ("dhcp-agent-dead", "port-bound-elsewhere"): lambda made: made.newest_server,
+    ("dhcp-off", "log-disk-full"): lambda made: on_network(made, "fault-dhcp-off", availability_zone="nova:compute2"),
+}
+"""Faults that show together, and what shows both."""
 
 
 @pytest.fixture(scope="module")
@@ -31,6 +41,7 @@ def made(cloud: Connection, sandbox: Path) -> Iterator[Provoker]:
     provoker = Provoker(cloud)
     yield provoker
     provoker.clean()
+    cloud.compute.delete_flavor("dg-huge", ignore_missing=True)
     for network in provoker.networks.values():
         cloud.network.delete_network(network)
 
@@ -100,17 +111,64 @@ def test_two_at_once(made: Provoker, trace: Trace) -> None:
     assert [cause.signature for cause in second.causes] == ["physnet-unmapped-on-host"]
 
 
-def test_two_that_stand_alone(made: Provoker, trace: Trace) -> None:
-    """A server that runs and can't be reached, for two reasons: both are named."""
-    faults.break_("dhcp-off", SANDBOX)
-    faults.break_("no-way-in", SANDBOX)
+@pytest.mark.parametrize(("broken", "ask"), PAIRS.items(), ids=["+".join(pair) for pair in PAIRS])
+def test_two_in_one(broken: tuple[str, str], ask: Ask, made: Provoker, trace: Trace) -> None:
+    """What fails, or can't be reached, for two reasons: one trace names both, and no other."""
+    made.server(networks=[{"uuid": net(made)}], availability_zone="nova:compute1")
+    flat(made)
     try:
-        network = made.cloud.network.find_network("fault-dhcp-off").id
-        found = trace(made.server(networks=[{"uuid": network}], security_groups=[{"name": "fault-closed"}]))
+        for name in broken:
+            faults.break_(name, SANDBOX)
+        found = trace(ask(made))
     finally:
         made.clean()
         faults.heal(name=SANDBOX)
-    assert {cause.signature for cause in found.causes} == {"dhcp-off", "no-way-in"}
+    assert {cause.signature for cause in found.causes} == {KNOWN[name].cause for name in broken}, repr(found)
+
+
+@pytest.mark.parametrize("name", ["mapping-missing-on-host", "image-corrupt", "aggregate-mismatch", "volume-stuck"])
+def test_decoys_around_a_fault(name: str, made: Provoker, trace: Trace) -> None:
+    """While others fail on the same hosts for reasons of their own, the one that was caused is named, and it alone."""
+    faults.break_(name, SANDBOX)
+    try:
+        made.decoys()
+        given = ASKS[name](made)
+        made.decoys()
+        found = trace(given)
+    finally:
+        made.clean()
+        faults.heal(name=SANDBOX)
+    assert [cause.signature for cause in found.causes] == [KNOWN[name].cause], repr(found)
+
+
+@pytest.fixture
+def full_of_riddles(sandbox: Path) -> Iterator[None]:
+    """No hypervisor can save a guest: a failure that no signature knows."""
+    folders = [sandbox / "data" / "guests" / host for host in ("compute1", "compute2")]
+    for folder in folders:
+        folder.rename(folder.with_suffix(".away"))
+        folder.write_text("")
+    yield
+    for folder in folders:
+        folder.unlink()
+        folder.with_suffix(".away").rename(folder)
+
+
+@pytest.mark.usefixtures("full_of_riddles")
+def test_no_known_cause(made: Provoker, new_site: Callable[[], Site]) -> None:
+    """What no signature knows stays unknown in the real logs, decoys or not, with the nearest evidence; by logs alone too."""
+    made.decoys()
+    server = made.server()
+    made.decoys()
+    try:
+        for ask in (True, False):
+            found = diagnose(new_site(), server, ask=ask)
+            assert found.causes == [], repr(found)
+            assert "No known cause" in repr(found)
+            assert any("NotADirectoryError" in one.text for one in found.unknown), repr(found)
+            assert all(one.event is None or one.line for one in found.unknown)
+    finally:
+        made.clean()
 
 
 def test_a_healthy_server_has_no_cause(made: Provoker, trace: Trace) -> None:

@@ -8,14 +8,27 @@ from __future__ import annotations
 
 from stackbook.logs.chain import Hit
 from stackbook.logs.findings.case import Case, Rule
-from stackbook.logs.findings.compute import compute_hosts, room
+from stackbook.logs.findings.compute import compute_hosts, control, room
 from stackbook.logs.findings.networks import addresses, agents, mappings, ports
 from stackbook.logs.findings.quotas import quotas
 from stackbook.logs.findings.storage import images, pools, volume_hosts, volumes
 from stackbook.logs.signatures import Signatures
 
 __all__ = ["Case", "findings"]
-RULES: tuple[Rule, ...] = (mappings, agents, addresses, ports, compute_hosts, room, volume_hosts, pools, volumes, images, quotas)
+RULES: tuple[Rule, ...] = (
+    mappings,
+    agents,
+    addresses,
+    ports,
+    compute_hosts,
+    control,
+    room,
+    volume_hosts,
+    pools,
+    volumes,
+    images,
+    quotas,
+)
 
 
 def findings(case: Case, known: Signatures) -> list[Hit]:

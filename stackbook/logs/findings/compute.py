@@ -22,6 +22,19 @@ def compute_hosts(case: Case) -> Iterator[Told]:
             yield finding("compute-disabled", asked, f"nova-compute on {host} is disabled ({why})", host=host)
 
 
+CONTROL = ("nova-scheduler", "nova-conductor")
+
+
+def control(case: Case) -> Iterator[Told]:
+    """Of a server that is still being built, or a call that nobody answered: the services that should have."""
+    if not (case.subject.kind == "server" and case.subject.status == "BUILD") and not case.seen("rpc-timeout"):
+        return
+    for service in case.answers.compute_services:
+        if service["binary"] in CONTROL and service.get("state") == "down":
+            text = f"{service['binary']} on {service['host']} is down (last report {service.get('updated_at')})"
+            yield finding("nova-control-down", "GET /os-services", text, host=service["host"], service=service["binary"])
+
+
 CLASSES = {
     "VCPU": ("vcpus", "no-room-vcpu", "vCPU"),
     "MEMORY_MB": ("ram", "no-room-ram", "MiB of memory"),
