@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).parents[1]
-CONDA_NAMES = {"matplotlib-base": "matplotlib", "bleach-with-css": "bleach[css]"}
+CONDA_NAMES = {"python-isal": "isal", "matplotlib-base": "matplotlib", "bleach-with-css": "bleach[css]"}
 TESTS_ONLY = {"nbval"}
 
 

@@ -162,7 +162,7 @@ class Agent:
         for number, chunk in enumerate(chunks(file.fd, file.compression)):
             if chunk.error:
                 self.skip(file.path, chunk.error)
-            elif number == 0 and self._too_new(chunk.data):
+            elif number == 0 and self._too_new(chunk.read(64 * 1024)):
                 self.pruned += 1
                 return
             else:
@@ -177,19 +177,19 @@ class Agent:
         self.searched += 1
 
     def _too_new(self, data: bytes) -> bool:
-        first = first_time(data[: 64 * 1024], self.times) if self.until is not None else None
+        first = first_time(data, self.times) if self.until is not None else None
         return first is not None and self.until is not None and first > self.until + SLACK
 
     def _chunk(self, file: LogFile, chunk: Chunk) -> None:
         scan = self._scan()
-        if scan.engine.name == "python" or len(chunk.data) * len(self.choice.strings) < SMALL or not hasattr(os, "memfd_create"):
-            found = scan.within(chunk.data)
+        if scan.engine.name == "python" or chunk.size * len(self.choice.strings) < SMALL:
+            found = scan.within(chunk.read(chunk.size))
         else:
-            found = [offset for _, offset in scan.places([Piece(0, chunk.in_file(), 0, len(chunk.data), whole=True)])]
+            found = [offset for _, offset in scan.places([Piece(0, chunk.fd, 0, chunk.size, whole=True)])]
         self._complain(scan)
         offsets = sorted({offset + chunk.base for offset in found if chunk.done <= offset + chunk.base < chunk.until})
         if offsets:
-            self._answer_all(file, Text(-1, chunk.base, chunk.base + len(chunk.data), chunk.data), offsets, offsets[-1])
+            self._answer_all(file, Text(chunk.fd, chunk.base, chunk.base + chunk.size, chunk.base), offsets, offsets[-1])
 
     def _journal(self) -> None:
         strings = self.choice.strings if self.choice.every else []

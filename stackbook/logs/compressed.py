@@ -10,33 +10,37 @@ import os
 import site
 import subprocess
 import sys
+import tempfile
 import zlib
 from collections.abc import Iterator
 from typing import Any
 
 from stackbook.logs.engines import which
 
-CHUNK = 16 * 1024 * 1024
-"""Bytes of content in one chunk, besides the overlap."""
+CHUNK = 64 * 1024 * 1024
+"""Bytes of content in one chunk, with the overlap."""
 OVERLAP = 512 * 1024
 """Bytes of the chunk before that are kept; half for looking back, half for lines that were not finished."""
-_READ = 256 * 1024
+_READ = 64 * 1024
+_SHARED = "/dev/shm"  # noqa: S108 - a file without a name
 
 
 class Chunk:
-    """A part of the content."""
+    """A part of the content, in a file in memory."""
 
-    __slots__ = ("base", "data", "done", "error", "fresh", "last", "until")
+    __slots__ = ("base", "done", "error", "fd", "fresh", "last", "size", "until")
 
     def __init__(
-        self, data: bytes = b"", base: int = 0, done: int = 0, fresh: int = 0, error: str = "", *, last: bool = False
+        self, fd: int = -1, size: int = 0, base: int = 0, done: int = 0, fresh: int = 0, error: str = "", *, last: bool = False
     ) -> None:
-        self.data = data
+        self.fd = fd
+        self.size = size
+        """Bytes in that file; the next chunk takes their place."""
         self.base = base
         """Offset of its first byte in the content."""
         self.done = done
         """Offset before which matches belong to the chunk before."""
-        self.until = base + len(data) - (0 if last else OVERLAP // 2)
+        self.until = base + size - (0 if last else OVERLAP // 2)
         """Offset from which matches belong to the next chunk."""
         self.last = last
         self.fresh = fresh
@@ -44,42 +48,62 @@ class Chunk:
         self.error = error
         """Why the content ends here though it should not."""
 
-    def in_file(self) -> int:
-        """A descriptor of a file in memory that holds the chunk."""
-        if not _memory:  # one for all chunks: its pages are there already for the next
-            _memory.append(os.memfd_create("log"))
-        os.lseek(_memory[0], 0, os.SEEK_SET)
-        view = memoryview(self.data)
-        while view:
-            view = view[os.write(_memory[0], view) :]
-        os.ftruncate(_memory[0], len(self.data))
-        return _memory[0]
+    def read(self, most: int) -> bytes:
+        """The first `most` bytes."""
+        return os.pread(self.fd, min(most, self.size), 0) if self.size else b""
 
 
-_memory: list[int] = []
+class Window:
+    """A file in memory into which content is written, and which programs can read: its pages are used again and again."""
+
+    def __init__(self) -> None:
+        if hasattr(os, "memfd_create"):
+            self.fd = os.memfd_create("log")
+        else:  # Python 3.7 and older
+            with tempfile.TemporaryFile(dir=_SHARED if os.path.isdir(_SHARED) else None) as stream:
+                self.fd = os.dup(stream.fileno())
+        self.size = 0
+
+    def add(self, part: memoryview) -> memoryview:
+        """Write as much of `part` as there is room for; what is left of it."""
+        written = os.pwrite(self.fd, part[: CHUNK - self.size], self.size) if self.size < CHUNK else 0
+        self.size += written
+        return part[written:]
+
+    def go_on(self) -> None:
+        """Keep only the end, at the beginning."""
+        kept = os.pread(self.fd, OVERLAP, self.size - OVERLAP)
+        self.size = os.pwrite(self.fd, kept, 0)
+
+    def end(self) -> None:
+        """Cut the file to what is in it."""
+        os.ftruncate(self.fd, self.size)
+
+
+_windows: list[Window] = []
 
 
 def chunks(fd: int, kind: str) -> Iterator[Chunk]:
     """Chunks of the content of a compressed file; ends with one that has an error when the content does."""
-    base = done = 0
-    kept = b""
-    parts: list[bytes] = []
-    size = 0
+    if not _windows:
+        _windows.append(Window())
+    window, base, done, old, error = _windows[0], 0, 0, 0, ""
+    window.size = 0
     try:
         for part in content(fd, kind):
-            parts.append(part)
-            size += len(part)
-            if size >= CHUNK:
-                chunk = Chunk(kept + b"".join(parts), base, done, size)
+            rest = window.add(memoryview(part))
+            while rest:
+                chunk = Chunk(window.fd, CHUNK, base, done, CHUNK - old)
                 yield chunk
-                kept, done = chunk.data[-OVERLAP:], chunk.until
-                base = chunk.base + len(chunk.data) - len(kept)
-                parts, size = [], 0
-    except (OSError, EOFError, ValueError, zlib.error, subprocess.SubprocessError) as error:
-        yield Chunk(kept + b"".join(parts), base, done, size, last=True)
-        yield Chunk(error=f"it can't be decompressed to its end: {str(error) or type(error).__name__}", last=True)
-        return
-    yield Chunk(kept + b"".join(parts), base, done, size, last=True)
+                window.go_on()
+                base, done, old = base + CHUNK - OVERLAP, chunk.until, OVERLAP
+                rest = window.add(rest)
+    except (OSError, EOFError, ValueError, zlib.error, subprocess.SubprocessError) as failure:
+        error = str(failure) or type(failure).__name__
+    window.end()
+    yield Chunk(window.fd, window.size, base, done, window.size - old, last=True)
+    if error:
+        yield Chunk(error=f"it can't be decompressed to its end: {error}", last=True)
 
 
 def content(fd: int, kind: str) -> Iterator[bytes]:

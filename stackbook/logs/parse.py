@@ -56,7 +56,7 @@ def parse_text(
         newest: Seconds since the epoch that no time can be after; gives syslog's times their year.
         limits: Cuts of lines and records.
     """
-    attacher = Attacher(Text(-1, 0, len(content), content), (limits or Limits()).record_lines)
+    attacher = Attacher(Text(-1, 0, len(content), data=content), (limits or Limits()).record_lines)
     times, after, events = Times(zone), None, []
     for record in _records(content, attacher):
         head = record.first.head

@@ -86,9 +86,9 @@ def test_records_in_compressed_files_are_not_torn(tmp_path: Path, engine: str) -
     for place in (CHUNK - 9000, CHUNK - 262_144 - 3000):
         before = filler * (place // len(filler))
         put(tmp_path, before + record + filler * 20_000, LOG + ".1.gz")
-        found = [line for line in agent(tmp_path, [REQUEST], engine) if line["k"] == "r"]
-        assert [line["o"] for line in found] == [len(before)]
-        assert len(found[0]["m"]) == len(found[0]["h"]) == 301
+        (found,) = search([host(tmp_path)], [REQUEST], engine=engine).events
+        assert (found.offset, len(found.hits), found.traceback.count("\n")) == (len(before), 301, 0)
+        assert found.message.count("a line of") == 300
 
 
 def test_what_is_left_out_is_a_row(tmp_path: Path) -> None:
