@@ -43,6 +43,7 @@ test-host: env
 
 system:
 	@sh scripts/system-packages.sh
+	@sh scripts/unpack-packages.sh
 
 docs: env
 	$(BIN)/python scripts/reference.py

@@ -11,7 +11,7 @@ PACKAGE = Path(stackbook.__file__).parent
 LAYERS = [
     {"errors"},
     {"plans", "config", "journal", "ini", "services"},
-    {"packstack"},
+    {"interfaces", "packstack"},
     {"hosts", "cloud", "options", "render", "secrets"},
     {"site", "proof", "migration", "backups", "units"},
     {"resources", "logs"},
