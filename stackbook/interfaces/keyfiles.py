@@ -22,7 +22,7 @@ def files(wanted: Interface) -> list[Written]:
     if isinstance(wanted, Bridge):
         return _bridge(wanted)
     if isinstance(wanted, Vlan):
-        about = {"id": wanted.vlan, "parent": wanted.upon}
+        about: dict[str, str | int | None] = {"id": wanted.vlan, "parent": wanted.upon}
         return [_profile(wanted.name, "vlan", wanted.name, {"ethernet": _mtu(wanted.mtu), "vlan": about, **_addresses(wanted)})]
     return [_profile(wanted.name, "ethernet", wanted.name, {"ethernet": _mtu(wanted.mtu), **_addresses(wanted)})]
 

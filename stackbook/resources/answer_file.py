@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from stackbook.backups import replaced, restored
+from stackbook.backups import digest, replaced, restored
 from stackbook.config import HostSettings
 from stackbook.errors import ChangedSince, Refused
 from stackbook.hosts import open_host
@@ -56,6 +56,11 @@ class AnswerFile(Resource):
             raise Refused(f"{self.host}:{self.path} does not exist", hint=hint)
         for name, value in self.options.items():
             self._check_option(answers, name, value)
+
+    def planned_on(self, site: Site) -> str:
+        """The digest of the whole file: an edit beside the options is someone's work, too."""
+        content = host_of(site, self.host).read(self.path)
+        return "" if content is None else digest(content)[:16]
 
     def update(self, site: Site, change: Change) -> Values:
         """Set the options."""
