@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 from collections.abc import Callable
 
 import pytest
 
 from stackbook.engine import apply, plan, plan_undo, verify
-from stackbook.errors import Refused
-from stackbook.hosts import Host
+from stackbook.errors import BadInput, Refused
+from stackbook.hosts import Host, SshHost
 from stackbook.plans import Resource
 from stackbook.resources import PhysicalVolume, VolumeGroup
 from stackbook.site import Site
@@ -57,7 +58,7 @@ def test_a_group_is_made_used_and_undone(lab: Callable[[], Site], guest_host: Ho
     guest_host.run(["lvremove", "-y", f"{GROUP}/pool"])
     undone(site, lab())
     assert groups(guest_host) == {}
-    assert guest_host.run(["wipefs", "--json", "/dev/vdb"]).out.strip() in ("", "{}")
+    assert "offset" not in guest_host.run(["wipefs", "--json", "/dev/vdb"]).out
 
 
 @pytest.mark.parametrize(
@@ -93,6 +94,9 @@ def test_killed_in_the_middle(command: str, moment: str, lab: Callable[[], Site]
     digest = planned.digest
 
     def act() -> None:
+        host = site.host(NAME)
+        assert isinstance(host, SshHost)
+        host._open = None  # the parent's connection is not the child's
         apply(planned, site, approve=digest)
 
     assert killed_at(command, moment, act)
@@ -101,6 +105,7 @@ def test_killed_in_the_middle(command: str, moment: str, lab: Callable[[], Site]
     apply(rest, again, approve=rest.digest)
     verify(rest, again)
     assert groups(guest_host) == {GROUP: ["/dev/vdd"]}
-    undone(again, lab())
-    undone(site, lab())
+    for run in (again, site):
+        with contextlib.suppress(BadInput):  # that run changed nothing
+            undone(run, lab())
     assert groups(guest_host) == {}
