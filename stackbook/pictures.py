@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import dataclass
+from datetime import timedelta
 from html import escape
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,11 @@ if TYPE_CHECKING:
 
 MOST_EVENTS = 3000
 COLOURS = {"quiet": "#8a8f98", "WARNING": "#c98a00", "ERROR": "#cf3a3a", "CRITICAL": "#cf3a3a"}
-BOX, GAP, WIDE = 46, 26, 820
+BOX, GAP, WIDE = 62, 26, 820
+LONGEST = 130
+"""Characters of a line in a box."""
+AFTERWARDS = timedelta(seconds=5)
+"""How long after the last warning or error a timeline ends: who looks at a failure asks again and again."""
 _EDGE = {"symptom": "#c98a00", "relay": "#8a8f98", "cause": "#cf3a3a"}
 
 
@@ -38,7 +43,7 @@ def timeline(diagnosis: Diagnosis) -> Picture:
     from matplotlib import rc_context
     from matplotlib.figure import Figure
 
-    events = [event for event in diagnosis.events if event.time][-MOST_EVENTS:]
+    events = _until_the_end(diagnosis.events)
     lanes = sorted({_lane(event) for event in events}, reverse=True)
     alt = f"Timeline of {diagnosis.subject.title}: {len(events)} events of {len(lanes)} services"
     with rc_context({"svg.fonttype": "none", "svg.hashsalt": "stackbook", "font.size": 9}):
@@ -48,7 +53,7 @@ def timeline(diagnosis: Diagnosis) -> Picture:
         axes.patch.set_alpha(0)
         for level, colour in COLOURS.items():
             own = [event for event in events if (event.level if event.level in COLOURS else "quiet") == level]
-            size, sign = (16, "|") if level == "quiet" else (36, "o")
+            size, sign = (16, "|") if level == "quiet" else (22, "o")
             moments: list[Any] = [event.time for event in own]
             axes.scatter(moments, [lanes.index(_lane(event)) for event in own], s=size, c=colour, marker=sign)
         axes.set_yticks(range(len(lanes)), lanes)
@@ -60,6 +65,14 @@ def timeline(diagnosis: Diagnosis) -> Picture:
         stream = io.StringIO()
         figure.savefig(stream, format="svg", metadata={"Date": None, "Creator": None})
     return Picture(stream.getvalue(), alt)
+
+
+def _until_the_end(events: list[LogEvent]) -> list[LogEvent]:
+    """Events with a time, without what was asked about the failure later."""
+    timed = [event for event in events if event.time]
+    loud = [event.time for event in timed if event.time and event.level in COLOURS]
+    end = max(loud) + AFTERWARDS if loud else None
+    return [event for event in timed if end is None or (event.time and event.time <= end)][-MOST_EVENTS:]
 
 
 def _lane(event: LogEvent) -> str:
@@ -76,7 +89,7 @@ def chain(diagnosis: Diagnosis) -> Picture:
                 line = f"M 20 {top - GAP} v {GAP - 5} m -4 -5 l 4 5 l 4 -5"
                 parts.append(f'<path d="{line}" fill="none" stroke="#8a8f98" stroke-width="1.5"/>')
             title = f"{hit.signature.kind}: {hit.signature.id}"
-            parts.append(_box(top, title, f"{hit.evidence.place}  {hit.evidence.text}", _EDGE[hit.signature.kind]))
+            parts.append(_box(top, title, (hit.evidence.place, hit.evidence.text), _EDGE[hit.signature.kind]))
             top += BOX + GAP
     alt = f"{len(ways)} chains from symptom to cause of {diagnosis.subject.title}"
     high = max(top - GAP + 4, 20)
@@ -84,11 +97,11 @@ def chain(diagnosis: Diagnosis) -> Picture:
     return Picture(f'{frame} font-family="system-ui, sans-serif" fill="black">{"".join(parts)}</svg>', alt)
 
 
-def _box(top: int, title: str, text: str, edge: str) -> str:
-    line = one_line(text)
-    line = line if len(line) < 118 else line[:117] + "…"
-    return (
-        f'<rect x="4" y="{top}" width="{WIDE - 8}" height="{BOX}" rx="6" fill="none" stroke="{edge}" stroke-width="1.5"/>'
-        f'<text x="14" y="{top + 19}" font-size="13" font-weight="600">{escape(title)}</text>'
-        f'<text x="14" y="{top + 37}" font-size="11">{escape(line)}</text>'
-    )
+def _box(top: int, title: str, lines: tuple[str, str], edge: str) -> str:
+    texts = [f'<text x="14" y="{top + 19}" font-size="13" font-weight="600">{escape(title)}</text>']
+    for number, (line, colour) in enumerate(zip(lines, ("#8a8f98", "black"), strict=True)):
+        text = one_line(line)
+        text = escape(text if len(text) <= LONGEST else f"{text[: LONGEST - 1]}…")
+        texts.append(f'<text x="14" y="{top + 36 + 16 * number}" font-size="11" fill="{colour}">{text}</text>')
+    frame = f'x="4" y="{top}" width="{WIDE - 8}" height="{BOX}" rx="6"'
+    return f'<rect {frame} fill="none" stroke="{edge}" stroke-width="1.5"/>{"".join(texts)}'

@@ -12,15 +12,19 @@ from stackbook.journal import open_run
 from stackbook.logs.asking import Answers
 from stackbook.logs.diagnose import diagnose
 from stackbook.logs.diagnosis import Diagnosis
+from stackbook.logs.shown import highlights, raw
 from stackbook.pictures import Picture, chain, timeline
 from stackbook.render.frame import Frame, frame
 
 if TYPE_CHECKING:
+    from stackbook.logs.chain import Hit
     from stackbook.site import Site
 
 __all__ = ["Diagnoses", "moment", "request_of_run", "trace"]
 MOST = 5
 """Things in ERROR that are traced when none is named."""
+LINES = 100
+"""Records of a subject that are shown as they are."""
 _AGO = re.compile(r"(\d{1,6})\s*([smhd])")
 _SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _RUN = re.compile(r"[\w.-]+")
@@ -35,8 +39,9 @@ class Diagnoses(list[Diagnosis]):
 
     @property
     def findings(self) -> Frame:
-        """A row for each cause and each error without one: level, subject, summary, remedy, runbook; worst first."""
-        return frame(self._redact.values(self.rows()))
+        """A row for each cause and each error without one: level, summary, remedy, runbook, subject; worst first."""
+        columns = ("level", "summary", "hint", "sure", "runbook", "subject")
+        return frame(self._redact.values([{name: row[name] for name in columns} for row in self.rows()]))
 
     def rows(self) -> list[dict[str, Any]]:
         """The findings as plain rows."""
@@ -54,19 +59,32 @@ class Diagnoses(list[Diagnosis]):
 
     @property
     def evidence(self) -> Frame:
-        """Every step of every chain, with host, file, line and time."""
-        steps = [
-            {"subject": one.subject.title, "step": hit.signature.id, **hit.evidence.record()} for one in self for hit in one.chain
-        ]
+        """Every step of every chain: what it says, and the host, file, line and time where that stands."""
+        steps = [{**self._subject(one), **_step(hit)} for one in self for hit in one.chain]
         return frame(self._redact.values(steps))
+
+    @property
+    def lines(self) -> str:
+        """The records of the logs that tell most, as they are: those of the chains, errors and warnings; in order of time."""
+        return self._redact("\n".join(raw(event) for one in self for event in highlights(one, LINES)))
 
     @property
     def skipped(self) -> Frame:
         """What could not be read, and why."""
         return frame([row.row() for row in dict.fromkeys(row for one in self for row in one.skipped)])
 
+    def _subject(self, one: Diagnosis) -> dict[str, str]:
+        return {"subject": one.subject.name or one.subject.id} if len(self) > 1 else {}
+
     def __repr__(self) -> str:
         return self._redact("\n".join(map(repr, self))) if self else "nothing to trace: no server and no volume is in ERROR"
+
+
+def _step(hit: Hit) -> dict[str, Any]:
+    told = hit.evidence.record()
+    time = f"{hit.evidence.time:%H:%M:%S.%f}"[:-3] if hit.evidence.time else None
+    at = {name: None if told[name] in (None, "") else str(told[name]) for name in ("host", "file", "line")}
+    return {"step": hit.signature.id, "says": told["text"], "time": time, **at}
 
 
 def _rows(diagnosis: Diagnosis) -> list[dict[str, Any]]:

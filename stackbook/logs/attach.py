@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from stackbook.logs.lines import BACKWARD, LINE_LIMIT, Head, Times, head_of, unwrapped, without_colours
+from stackbook.logs.lines import BACKWARD, LINE_LIMIT, Head, Times, head_of, same_head, unwrapped, without_colours
 
 REACH = 256 * 1024
 """Bytes around a match in which its record's other lines are looked for."""
@@ -98,16 +98,8 @@ class Line:
             raw = raw.lstrip(b"\0")[:LINE_LIMIT]
         self.cut = self.stop - start > LINE_LIMIT + 1
         self.text = unwrapped(without_colours(raw))
-        like = before is not None and self._goes_on(before)
-        self.head: Head | None = before.head if before is not None and like else head_of(self.text)
-
-    def _goes_on(self, before: Line) -> bool:
-        """Whether it has the head of `before`, a line of a traceback: to compare is quicker than to take apart."""
-        if before.head is None or not before.head.continues:
-            return False
-        size = before.head.body
-        rest = self.text[size : size + 12]
-        return self.text[:size] == before.text[:size] and (rest[:2] != b" [" or rest == b" [instance: ") and rest[:1] in b" "
+        same = before is not None and same_head(self.text, before.text, before.head)
+        self.head: Head | None = before.head if before is not None and same else head_of(self.text)
 
     @property
     def begins(self) -> bool:

@@ -17,7 +17,7 @@ from typing import Any
 from stackbook.logs.attach import Attacher, Record, Text
 from stackbook.logs.event import Limits, LogEvent
 from stackbook.logs.find import service_of
-from stackbook.logs.lines import KUBERNETES, LINE_LIMIT, Head, Times, head_of, without_colours
+from stackbook.logs.lines import KUBERNETES, LINE_LIMIT, Head, Times, head_of, same_head, without_colours
 from stackbook.logs.raised import FRAME, exception
 from stackbook.logs.structured import (
     LEVELS,
@@ -157,13 +157,16 @@ def _unwrapped(lines: Sequence[bytes], before: bytes = b"") -> list[str]:
     """Further lines of a record without their prefixes; the parts of a line that Kubernetes has split are put together."""
     found: list[str] = []
     partial = bool(before) and _partial(before)
+    head: Head | None = None
     for line in lines:
-        text = _continued(line)
+        same = same_head(line, before, head)
+        head = head if same else head_of(line)
+        text = _continued(line, head)
         if partial and found:
             found[-1] += text
         else:
             found.append(text)
-        partial = _partial(line)
+        partial, before = not same and _partial(line), line
     return found
 
 
@@ -172,9 +175,8 @@ def _partial(line: bytes) -> bool:
     return wrapped is not None and wrapped["tag"] == b"P"
 
 
-def _continued(line: bytes) -> str:
+def _continued(line: bytes, head: Head | None) -> str:
     """A further line of a record without its prefix; as it is when it has none."""
-    head = head_of(line)
     if head is None:
         wrapped = KUBERNETES.match(line)
         text = _text(line[wrapped.end() :] if wrapped else line)

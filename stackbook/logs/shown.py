@@ -93,6 +93,13 @@ def highlights(diagnosis: Diagnosis, most: int = TIMELINE) -> list[LogEvent]:
     return in_order(kept.values())
 
 
+def raw(event: LogEvent) -> str:
+    """A record as it is, after where it stands: its message, and its traceback below."""
+    time = f"{event.time:%Y-%m-%d %H:%M:%S.%f}"[:-3] if event.time else "-"
+    head = " ".join(filter(None, (event.place, time, event.level, event.logger, event.message.rstrip())))
+    return "\n    ".join([head, *event.traceback.rstrip().splitlines()])
+
+
 def _causes(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
     if not diagnosis.causes:
         if not diagnosis.unknown:

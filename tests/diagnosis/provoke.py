@@ -60,6 +60,10 @@ class Provoker:
             self.networks[name] = made.id
         return self.networks[name]
 
+    def forget(self, name: str) -> None:
+        """Delete the network of that name."""
+        self.cloud.network.delete_network(self.networks.pop(name))
+
     def refused(self, service: str, path: str, body: Body) -> str:
         """A request that must not be granted; its id."""
         made = self._asked(service, path, body)

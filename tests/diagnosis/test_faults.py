@@ -12,7 +12,9 @@ from openstack.connection import Connection
 from stackbook.errors import BadInput
 from stackbook.logs.diagnose import diagnose
 from stackbook.logs.diagnosis import Diagnosis
+from stackbook.runbook.catalogue import find
 from stackbook.sandbox import faults
+from stackbook.sandbox.faults_bench import Bench
 from stackbook.site import Site
 from tests.conftest import SANDBOX
 
@@ -124,6 +126,34 @@ def test_two_in_one(broken: tuple[str, str], ask: Ask, made: Provoker, trace: Tr
         made.clean()
         faults.heal(name=SANDBOX)
     assert {cause.signature for cause in found.causes} == {KNOWN[name].cause for name in broken}, repr(found)
+
+
+@pytest.fixture
+def vlan(made: Provoker, sandbox: Path) -> Iterator[str]:
+    """A VLAN network, on a sandbox whose neutron has VLANs."""
+    bench = Bench(SANDBOX, sandbox, [], lambda: None)
+    ini = "/etc/neutron/plugins/ml2/ml2_conf.ini"
+    bench.set_option("controller1", ini, "ml2", "type_drivers", "vlan,vxlan,flat")
+    bench.set_option("controller1", ini, "ml2_type_vlan", "network_vlan_ranges", "default")
+    bench.restart_project("neutron")
+    about = {"network_type": "vlan", "physical_network": "default", "segmentation_id": 217}
+    yield made.network("dg-vlan", "10.79.0.0/24", **{f"provider_{name}": value for name, value in about.items()})
+    made.forget("dg-vlan")
+    bench.undo()
+
+
+def test_the_runbook_is_filled_in(made: Provoker, trace: Trace, vlan: str) -> None:
+    """What failed on a VLAN names the runbook that mends it, with the parameters of that very network."""
+    faults.break_("mapping-missing", SANDBOX)
+    try:
+        (cause,) = trace(made.server(networks=[{"uuid": vlan}])).causes
+    finally:
+        made.clean()
+        faults.heal(name=SANDBOX)
+    expected = {"vlan": 217, "cidr": "10.79.0.0/24", "gateway": "10.79.0.1", "name": "dg-vlan", "mapping": "default:br-ex"}
+    assert cause.record()["runbook"] == {"name": "provider-vlan", "parameters": expected}
+    asked = {one.name for one in find("provider-vlan").parameters}
+    assert set(expected) <= asked
 
 
 @pytest.mark.parametrize("name", ["mapping-missing-on-host", "image-corrupt", "aggregate-mismatch", "volume-stuck"])

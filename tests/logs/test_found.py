@@ -58,6 +58,21 @@ def test_each_engine_finds_what_grep_finds(plain: bytes, rotated: bytes, packed:
             assert not [line for line in answer if line["k"] == "skip"]
 
 
+def test_what_grep_finds_in_lines_of_ten_megabytes(tmp_path: Path) -> None:
+    """Ids at the beginning, in the middle and at the end of lines of 10 MB, with NULs, colours and CRLF, plain and packed.
+
+    A packed line longer than what is kept of a chunk may be told once more, by its second half.
+    """
+    ids = [REQUEST.encode(), SERVER.encode()]
+    long = [part * 5_000_000 for part in (b"xy", b"\0\xff", b"\x1b[0m", b"\r ")]
+    lines = [HEAD + name + part + name + part + other for part in long[:2] for name, other in (ids, ids[::-1])]
+    content = b"\r\n".join([*lines, *(HEAD + part[:1_000_000] + SERVER.encode() for part in long), b""])
+    put(tmp_path, content)
+    put(tmp_path, content, LOG + ".1.gz")
+    for engine in ENGINES:
+        assert hits(agent(tmp_path, [REQUEST, SERVER], engine)) >= judged(tmp_path, [REQUEST, SERVER]), engine
+
+
 def test_long_lines_and_holes_lose_nothing(tmp_path: Path) -> None:
     """A line of 10 MB with the id at its end, and lines behind a hole of a gigabyte, are found without reading the hole."""
     line = HEAD + b"INFO nova [%s] after the hole\n" % REQUEST.encode()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
@@ -174,6 +175,33 @@ def test_torn_and_mixed_lines_are_parsed(content: bytes) -> None:
     for event in parse_text(content, newest=1.8e9):
         assert event.time is None or event.time.tzinfo is UTC
         assert event.level in ("", "DEBUG", "INFO", "AUDIT", "WARNING", "ERROR", "CRITICAL")
+
+
+RELEASES = (
+    "nova-api.log.1.2017-05-16_13:53:08 2017-05-16 00:00:00.008 25746 INFO nova.wsgi [req-{id} u p - - -] {word}",
+    "2011-11-23 14:20:53,481 DEBUG nova.rpc [-] {word}",
+    "2012-11-23 14:20:53 DEBUG nova.utils [req-{id} admin admin] {word}",
+    "2013-04-23 14:20:53.481 2134 INFO nova.virt [req-{id} u p] {word}",
+    "2013-04-23 14:20:53.481 2134 TRACE nova.virt {word}",
+    "2016-11-23 14:20:53.481 2134 WARNING nova.x [req-{id} u p - - -] [instance: {id}] {word}",
+    "2026-11-23 14:20:53.481 7 ERROR nova.x [None req-{id} u p - - default default] {word}",
+    "2026-11-23 14:20:53.481 7 ERROR nova.x [req-{id} req-{id} u p - - default default] {word}",
+    "2026-11-23 14:20:53.481 7 ERROR nova.x {word}",
+    "2026-11-23T14:20:53.481Z stdout F 2026-11-23 14:20:53.481 7 INFO nova.x [-] {word}",
+    "Nov 23 14:20:53 compute1 nova-compute[7]: 2026-11-23 14:20:53.481 7 INFO nova.x [-] {word}",
+    "[Mon Nov 23 14:20:53.481000 2026] [wsgi:error] [pid 24:tid 1] 2026-11-23 14:20:53.481 24 INFO keystone [-] {word}",
+    "  a further line of a message {word}",
+)
+
+
+@given(st.lists(st.sampled_from(RELEASES), min_size=1, max_size=60))
+def test_no_line_of_any_release_is_lost(forms: list[str]) -> None:
+    """Lines of all releases in any order: each is in one record, once, and in its order."""
+    words = [f"word{number:03d}" for number in range(len(forms))]
+    lines = [form.format(id=SERVER, word=word) for form, word in zip(forms, words, strict=True)]
+    found = parse_text("\n".join(lines).encode() + b"\n", newest=1.8e9)
+    told = sorted(re.findall(r"word\d{3}", "\n".join(f"{event.message}\n{event.traceback}" for event in found)))
+    assert told == words
 
 
 def test_a_line_of_ten_megabytes_is_cut() -> None:

@@ -1,0 +1,57 @@
+"""How a diagnosis is shown: raw lines, table, chain and timeline, in a terminal and in a notebook."""
+
+from __future__ import annotations
+
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from stackbook.logs.diagnosis import Diagnosis
+from stackbook.logs.shown import diagnosis_text
+from stackbook.pictures import chain, timeline
+from stackbook.troubleshooting import Diagnoses
+
+from .made_up import FOREIGN, SERVER, Logs, made_up, traced
+
+
+@pytest.fixture
+def found(logs: Logs) -> Diagnosis:
+    """A failure with a known cause, and a question about it an hour later."""
+    logs.add("compute1", "neutron-openvswitch-agent", -60, "ERROR", logs.no_bridge())
+    logs.failed_build()
+    logs.add("controller1", "nova-api", 3600, "INFO", f'"GET /v2.1/servers/{SERVER}" status: 200', FOREIGN)
+    return traced(logs)
+
+
+def texts(svg: str) -> str:
+    """All words of a picture."""
+    return " ".join(ET.fromstring(svg).itertext())
+
+
+def test_in_a_terminal(found: Diagnosis) -> None:
+    """The lines in order, the chain with file and line, the cause, the remedy."""
+    told = diagnosis_text(found)
+    assert "Timeline" in told
+    assert "Failed to bind port" in told
+    assert "Cause: " in told
+    assert "└─ compute1:/var/log/neutron/neutron-openvswitch-agent.log:1  Bridge br-ex" in told
+    assert "Remedy" in told
+
+
+def test_in_a_notebook(found: Diagnosis, logs: Logs) -> None:
+    """The same as tables, as raw lines and as pictures."""
+    shown = Diagnoses([found], made_up(logs))
+    assert [row["level"] for row in shown.rows()] == ["error"]
+    assert list(shown.evidence["step"])[-1] == "neutron-bridge-missing"
+    assert list(shown.evidence["line"])[-1] == "1"
+    assert "compute1:/var/log/nova/nova-compute.log:" in shown.lines
+    assert "ERROR nova.compute Build of instance" in shown.lines
+    (way,), (time,) = shown.chains, shown.timelines
+    assert "cause: neutron-bridge-missing" in texts(way.svg)
+    assert "nova-compute on compute1" in texts(time.svg)
+
+
+def test_pictures_leave_out_what_came_later(found: Diagnosis) -> None:
+    """The lane of nova-api, which was only asked about the failure, does not stretch the timeline."""
+    assert "nova-api" not in texts(timeline(found).svg)
+    assert texts(chain(found).svg).startswith("symptom")
