@@ -16,7 +16,7 @@ LAYERS = [
     {"site", "proof", "migration", "backups", "units"},
     {"resources", "logs"},
     {"engine", "pictures"},
-    {"tables", "report", "checks", "desired", "moves", "restarts", "troubleshooting"},
+    {"tables", "report", "checks", "desired", "installing", "moves", "restarts", "troubleshooting"},
     {"health"},
     {"runbook", "sandbox"},
     {"cli", "widgets"},

@@ -7,9 +7,7 @@ from stackbook.packstack import catalogue, networks
 from stackbook.packstack.answers import Answers
 
 
-def edits(
-    answers: Answers, *, group: str = "", demo: bool | None = None, vlans: str = "", mapping: str = "", nic: str = ""
-) -> dict[str, str]:
+def edits(answers: Answers, *, group: str = "", demo: bool | None = None, vlans: str = "", mapping: str = "") -> dict[str, str]:
     """The options to set; what is already as asked is among them, what is not asked for is not.
 
     Args:
@@ -17,20 +15,16 @@ def edits(
         group: Volume group for cinder that is there already; Packstack then makes no loop file.
         demo: Whether Packstack makes its demo project, networks and image.
         vlans: VLAN ids that networks may have, ``FIRST:LAST``, on the mapping's physical network.
-        mapping: ``NETWORK:BRIDGE``; another network on the same bridge gives way.
-        nic: The bridge's interface.
+        mapping: ``NETWORK:BRIDGE:NIC``, or without NIC; another network on the same bridge gives way.
     """
     wanted: dict[str, str] = {}
     if group:
         wanted |= {"CONFIG_CINDER_BACKEND": "lvm", "CONFIG_CINDER_VOLUMES_CREATE": "n", "CONFIG_CINDER_VOLUME_NAME": group}
     if demo is not None:
         wanted["CONFIG_PROVISION_DEMO"] = "y" if demo else "n"
-    if mapping:
-        wanted |= _mapped(answers, mapping)
-    if nic or vlans:
-        if mapping.count(":") != 1:
-            raise BadInput(f"mapping {mapping!r} is not NETWORK:BRIDGE", hint="for example default:br-ex")
-        network, bridge = mapping.split(":")
+    if mapping or vlans:
+        network, bridge, nic = _parts(mapping)
+        wanted |= _mapped(answers, network, bridge)
         wanted |= _ranged(answers, f"{network}:{vlans}") if vlans else {}
         wanted |= _ported(answers, bridge, nic) if nic else {}
     known = catalogue.options(answers.release)
@@ -39,12 +33,17 @@ def edits(
     return {name: value for name, value in wanted.items() if name in known}
 
 
-def _mapped(answers: Answers, mapping: str) -> dict[str, str]:
-    network, bridge = mapping.partition(":")[::2]
-    if not network or not bridge or ":" in bridge:
-        raise BadInput(f"mapping {mapping!r} is not NETWORK:BRIDGE", hint="for example default:br-ex")
-    kept = [(each, other) for each, other in networks.mappings(answers) if each != network and other != bridge]
-    pairs = networks.mappings(answers) if (network, bridge) in networks.mappings(answers) else [*kept, (network, bridge)]
+def _parts(mapping: str) -> tuple[str, str, str]:
+    network, bridge, nic = ([*mapping.split(":"), "", ""])[:3]
+    if mapping.count(":") not in (1, 2) or not network or not bridge:
+        raise BadInput(f"mapping {mapping!r} is not NETWORK:BRIDGE:NIC", hint="for example default:br-ex:eno2")
+    return network, bridge, nic
+
+
+def _mapped(answers: Answers, network: str, bridge: str) -> dict[str, str]:
+    there = networks.mappings(answers)
+    kept = [(each, other) for each, other in there if each != network and other != bridge]
+    pairs = there if (network, bridge) in there else [*kept, (network, bridge)]
     wanted = {networks.named(answers, "BRIDGE_MAPPINGS"): ",".join(":".join(pair) for pair in pairs)}
     external = networks.named(answers, "EXTERNAL_PHYSNET")
     if answers.answer(external) and answers.answer(external) not in {each for each, _ in pairs}:

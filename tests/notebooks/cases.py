@@ -14,6 +14,6 @@ CASES: dict[str, dict[str, str]] = {
 """In an order in which each finds what it needs; undone in the reverse order."""
 NOTHING_TO_UNDO = ("service-restart",)
 """What they did has no opposite: their undo is an empty plan."""
-WITH_FILES = ("image-export", "image-import", "migrate-vm", "migrate-wave")
-"""They need files that are made first: tests/migration walks them."""
+WITH_FILES = ("image-export", "image-import", "migrate-vm", "migrate-wave", "packstack-answers")
+"""They need files that are made first: tests/migration and tests/packstack walk them."""
 READ_ONLY = ("inventory", "troubleshoot", "health")

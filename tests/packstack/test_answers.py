@@ -19,6 +19,8 @@ from .files import PASSWORD, written
 VALUE = st.text(st.characters(codec="ascii", categories=("L", "N", "P", "S")), max_size=20)
 FEW = [name for name in catalogue.options(catalogue.LATEST) if not catalogue.secret(name)][:30]
 REST = tuple(name for name in catalogue.options(catalogue.LATEST) if name not in FEW)
+REST_BUT_NEUTRON = tuple(name for name in REST if "NEUTRON_" not in name and "PROVISION" not in name)
+NEUTRON = st.sampled_from([name for name in REST if "NEUTRON_" in name and not catalogue.secret(name)])
 OPEN = st.sampled_from(FEW)
 
 
@@ -161,6 +163,18 @@ def test_findings(changed: dict[str, str], expected: list[tuple[str, str]]) -> N
     assert sorted(found(changed)) == sorted(expected)
 
 
+LISTS = st.lists(st.sampled_from(["a", "br-ex", "vlan", "geneve", ":", "1", "4095", "x:y", "ovn", "y", " "]), max_size=6)
+ANY = VALUE | st.builds(",".join, LISTS) | st.builds(":".join, LISTS)
+
+
+@given(st.dictionaries(NEUTRON, ANY, max_size=6))
+def test_any_answers_have_findings_that_are_rows(changed: dict[str, str]) -> None:
+    """Whatever stands in neutron's answers: rows with a next step each, and what is masked stays so."""
+    rows = findings(Answers(written(changed=changed, left_out=REST_BUT_NEUTRON).encode()))
+    assert all(row.keys() == {"level", "option", "found", "hint"} and row["hint"] for row in rows)
+    assert PASSWORD not in str(rows)
+
+
 def test_a_misspelt_option_has_its_nearest_name() -> None:
     """The next step of a typing error is the name that was meant."""
     row = next(row for row in findings(read({"CONFIG_PROVISON_DEMO": "n"})) if row["option"] == "CONFIG_PROVISON_DEMO")
@@ -187,14 +201,14 @@ def test_edits_leave_no_contradiction(agent: str, release: str) -> None:
     drivers = {"CONFIG_NEUTRON_L2_AGENT": agent, "CONFIG_NEUTRON_ML2_MECHANISM_DRIVERS": agent}
     tenants = {"CONFIG_NEUTRON_ML2_TENANT_NETWORK_TYPES": "geneve", "CONFIG_NEUTRON_ML2_TYPE_DRIVERS": "geneve,flat"}
     old = read({**drivers, **tenants}, release)
-    wanted = edits(old, group="cinder-volumes", demo=False, vlans="1:1399", mapping="default:br-ex", nic="eno2")
+    wanted = edits(old, group="cinder-volumes", demo=False, vlans="1:1399", mapping="default:br-ex:eno2")
     middle = "OVN" if agent == "ovn" else "OVS"
     assert wanted[f"CONFIG_NEUTRON_{middle}_BRIDGE_MAPPINGS"] == "default:br-ex"
     assert wanted[f"CONFIG_NEUTRON_{middle}_BRIDGE_IFACES"] == "br-ex:eno2"
     assert wanted["CONFIG_NEUTRON_ML2_VLAN_RANGES"] == "default:1:1399"
     new = Answers(old.with_options(wanted))
     assert [row for row in findings(new) if row["level"] != "note"] == []
-    assert edits(new, group="cinder-volumes", demo=False, vlans="1:1399", mapping="default:br-ex", nic="eno2") == {
+    assert edits(new, group="cinder-volumes", demo=False, vlans="1:1399", mapping="default:br-ex:eno2") == {
         name: new.value(name) for name in wanted if name != f"CONFIG_NEUTRON_{middle}_EXTERNAL_PHYSNET"
     }
 
@@ -202,7 +216,7 @@ def test_edits_leave_no_contradiction(agent: str, release: str) -> None:
 def test_edits_that_no_release_knows() -> None:
     """A mapping that is none is refused, and a volume group's name where Packstack has no such option."""
     with pytest.raises(BadInput, match="NETWORK:BRIDGE"):
-        edits(read(), mapping="br-ex", nic="eno2")
+        edits(read(), mapping="br-ex")
     assert "CONFIG_CINDER_VOLUME_NAME" not in catalogue.options("liberty")
     with pytest.raises(BadInput, match="CONFIG_CINDER_VOLUME_NAME"):
         edits(read(release="liberty"), group="vg1")
