@@ -103,8 +103,9 @@ class Answers:
         at = min(place for place in (first.find("="), first.find(":")) if place >= 0)
         return "\n".join([first[at + 1 :].strip(), *(line.strip() for line in rest)])
 
-    def _same(self, other: Answers, name: str) -> bool:
-        return self._values.get(name) == other._values.get(name)
+    def same(self, name: str, other: Answers | Mapping[str, str]) -> bool:
+        """Whether an option has the same value there, a secret's too."""
+        return other.same(name, self._values) if isinstance(other, Answers) else self._values.get(name) == other.get(name)
 
 
 def releases(one: str, other: str) -> list[dict[str, Any]]:
@@ -130,6 +131,5 @@ def _differences(here: Answers, there: Mapping[str, str], other: Answers | None)
     for name in dict.fromkeys([*shown, *there]):
         old, new = shown.get(name, UNSET), there.get(name, UNSET)
         made_up = other is None and new.startswith(catalogue.MADE_UP) and old != UNSET
-        same = old == new and (other is None or here._same(other, name))  # noqa: SLF001 - of its own kind
-        if not same and not made_up:
+        if not here.same(name, there if other is None else other) and not made_up:
             yield {"option": name, "here": old, "there": new}
