@@ -146,7 +146,8 @@ class IniText:
         first = self.lines[item.start]
         at = _delimiter(first)
         spaces = re.match(r"[ \t]*", first[at + 1 :].rstrip("\r\n"))
-        gap = spaces[0] if spaces and first[at + 1 :].strip() else " "
+        even = " " if first[:at].endswith((" ", "\t")) else ""
+        gap = spaces[0] if spaces and first[at + 1 :].strip() else even
         end = _end(self.lines[item.stop - 1])
         return _assigned(first[: at + 1] + gap, value, self._newline(), end)
 

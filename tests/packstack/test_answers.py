@@ -78,6 +78,14 @@ def test_an_edit_changes_nothing_else(wanted: dict[str, str | None], other: str)
     assert [line for line in new.splitlines() if line.split("=")[0].strip() not in wanted] == kept
 
 
+def test_an_edit_keeps_the_form_of_a_line() -> None:
+    """An empty answer is filled without a blank, as Packstack writes its lines, and emptied again to the byte."""
+    text = written().encode()
+    filled = Answers(text).with_options({"CONFIG_NTP_SERVERS": "192.0.2.1"})
+    assert b"\nCONFIG_NTP_SERVERS=192.0.2.1\n" in filled
+    assert Answers(filled).with_options({"CONFIG_NTP_SERVERS": ""}) == text
+
+
 def test_secrets_stay_inside() -> None:
     """No password is in what is shown, compared or found; asking for one is refused."""
     mine, theirs = read(), Answers(written().replace(PASSWORD, "0ther-password").encode())
