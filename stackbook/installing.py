@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stackbook.errors import BadInput
 from stackbook.hosts import HostFailed
 from stackbook.packstack import catalogue
-from stackbook.packstack.answers import Answers
+from stackbook.packstack.answers import Answers, releases
 from stackbook.packstack.findings import contradictions
 from stackbook.render.frame import Frame, frame
 from stackbook.resources.answer_file import HERE, answers_on, host_of
@@ -48,10 +48,19 @@ def chosen(answers: Answers) -> Frame:
 
 
 def compared(site: Site, host: str, answers: Answers, other: str) -> Frame:
-    """What differs between the file and another one of the host (a path), or what a release writes (its name)."""
-    there: str | Answers = read_answers(site, host, other) if other.startswith("/") else other or catalogue.LATEST
-    names = {"here": "this file", "there": other or catalogue.LATEST}
-    return frame([{names.get(key, key): value for key, value in row.items()} for row in answers.against(there)])
+    """What differs between the file and another one of the host (a path), or what a release writes (its name).
+
+    Two releases, ``queens..2025.1``, are compared with each other; nothing is the newest release.
+    """
+    one, between, two = other.partition("..")
+    if between and not other.startswith("/"):
+        return _named(releases(one, two), one, two)
+    name = other or catalogue.LATEST
+    return _named(answers.against(read_answers(site, host, name) if name.startswith("/") else name), "this file", name)
+
+
+def _named(rows: Rows, here: str, there: str) -> Frame:
+    return frame([{"option": row["option"], here: row["here"], there: row["there"]} for row in rows])
 
 
 def still_wrong(answers: Answers, edits: Mapping[str, str | None] | None = None) -> Rows:

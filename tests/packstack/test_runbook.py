@@ -79,6 +79,7 @@ def test_tables(file: Path, workspace: Path) -> None:
     assert list(installing.chosen(answers)) in ([], ["option", "answer", "default"])
     assert "CONFIG_SAHARA_INSTALL" in list(installing.compared(site, "controller1", answers, "queens")["option"])
     assert len(installing.compared(site, "controller1", answers, f"/{PATH}")) == 0
+    assert list(installing.compared(site, "controller1", answers, "queens..2025.1")) == ["option", "queens", "2025.1"]
     with pytest.raises(BadInput, match="juno"):
         installing.compared(site, "controller1", answers, "juno")
     file.chmod(0o644)
