@@ -26,6 +26,7 @@ SERVICES = (
     *("designate/designate-api", "manila/manila-share"),
 )
 HOURS = 24
+SEED = 20
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,20 @@ class Samples:
         return sorted(path for path in (self.folder / "var/log").rglob("*") if path.is_file())
 
 
-def write(folder: Path, size: int, end: datetime, seed: int = 20) -> Samples:
+def samples(folder: Path, size: int) -> tuple[Samples, Samples]:
+    """The logs in `folder`, plain and compressed: made of about `size` bytes, unless they are there."""
+    mark = folder / "end"
+    if not mark.exists():
+        plain = write(folder / "plain", size, datetime.now(UTC))
+        compress(plain, folder / "packed")
+        mark.write_text(plain.end.isoformat())
+    end, ids = datetime.fromisoformat(mark.read_text()), _ids(random.Random(SEED))
+    return Samples(folder / "plain", ids, end), Samples(folder / "packed", ids, end)
+
+
+def write(folder: Path, size: int, end: datetime, seed: int = SEED) -> Samples:
     """Write 26 logs of together about `size` bytes for the day before `end`."""
-    source = random.Random(seed)
-    ids = [f"req-{_uuid(source)}" for _ in range(10)] + [_uuid(source) for _ in range(10)]
+    ids = _ids(random.Random(seed))
     jobs = [(folder, service, size // len(SERVICES), end, ids, seed + number) for number, service in enumerate(SERVICES)]
     with ProcessPoolExecutor(2) as pool:
         list(pool.map(_write_one, jobs))
@@ -162,6 +173,10 @@ def _filled(template: str, fixed: dict[str, str]) -> str:
 
 
 _TEMPLATES = tuple((Path(__file__).parent / "log_templates.txt").read_text().splitlines())
+
+
+def _ids(source: random.Random) -> list[str]:
+    return [f"req-{_uuid(source)}" for _ in range(10)] + [_uuid(source) for _ in range(10)]
 
 
 def _uuid(source: random.Random) -> str:

@@ -21,10 +21,10 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
-from benchmarks.log_samples import Samples, compress, write
+from benchmarks.log_samples import Samples, samples
 from stackbook.config import HostSettings
 from stackbook.hosts import LocalHost
 from stackbook.logs import Found, Limits, merge, search
@@ -83,9 +83,8 @@ def main() -> int:
 
 
 def _measure(folder: Path, size: int, rounds: int) -> list[Row]:
-    print(f"making {size / 1e9:.2f} GB of logs in {folder}", flush=True)
-    plain = write(folder / "plain", size, datetime.now(UTC))
-    packed = compress(plain, folder / "packed")
+    print(f"{size / 1e9:.2f} GB of logs in {folder}", flush=True)
+    plain, packed = samples(folder, size)
     one, many = plain.ids[12], plain.ids
     print(f"{len(plain.files)} files; {' '.join(map(str, engines()))}; {os.cpu_count()} CPUs; load {os.getloadavg()[0]:.1f}\n")
     print("| what | CPU time | target |\n|-|-|-|", flush=True)

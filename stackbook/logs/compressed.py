@@ -10,7 +10,6 @@ import os
 import site
 import subprocess
 import sys
-import tempfile
 import zlib
 from collections.abc import Iterator
 from typing import Any
@@ -60,6 +59,8 @@ class Window:
         if hasattr(os, "memfd_create"):
             self.fd = os.memfd_create("log")
         else:  # Python 3.7 and older
+            import tempfile
+
             with tempfile.TemporaryFile(dir=_SHARED if os.path.isdir(_SHARED) else None) as stream:
                 self.fd = os.dup(stream.fileno())
         self.size = 0

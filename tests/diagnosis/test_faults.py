@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import sqlite3
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -64,9 +66,36 @@ def trace(new_site: Callable[[], Site]) -> Trace:
 
 
 def files(home: Path) -> dict[str, tuple[bytes, int, int]]:
-    """Every byte below the hosts' /etc, with permissions and times."""
-    found = (path for path in sorted(home.glob("hosts/*/etc/**/*")) if path.is_file())
-    return {str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns) for path in found}
+    """Every byte below the hosts' /etc, with permissions and times; the images; what else faults put on hosts."""
+    folders = ("hosts/*/etc/**/*", "hosts/*/var/lib/clock", "data/images/*")
+    found = (path for folder in folders for path in sorted(home.glob(folder)) if path.is_file())
+    logs = {str(path): (b"", 0, 0) for path in home.glob("hosts/*/var/log/*/*.log") if path.is_symlink()}
+    return {str(path): (path.read_bytes(), path.stat().st_mode, path.stat().st_mtime_ns) for path in found} | logs
+
+
+ROWS = (
+    ("glance", "SELECT id, status, deleted, deleted_at, disk_format, min_disk FROM images WHERE name = 'sandbox-linux'"),
+    ("keystone", "SELECT id, url FROM endpoint"),
+    ("nova", 'SELECT host, "binary", disabled, disabled_reason FROM services WHERE deleted = 0'),
+    ("nova_api", "SELECT name FROM flavors WHERE name LIKE 'fault%'"),
+    ("nova_api", "SELECT name FROM aggregates WHERE name LIKE 'fault%'"),
+    ("cinder", "SELECT display_name, status FROM volumes WHERE deleted = 0 AND display_name LIKE 'fault%'"),
+    ("neutron", "SELECT name FROM networks WHERE name LIKE 'fault%' UNION SELECT name FROM ports WHERE name LIKE 'fault%'"),
+    ("neutron", "SELECT name FROM securitygroups WHERE name LIKE 'fault%'"),
+)
+"""What faults change in databases, or make through the APIs."""
+
+
+def state(home: Path, cloud: Connection) -> dict[str, object]:
+    """The rows that faults change, and the quotas that hold."""
+    found: dict[str, object] = {}
+    for database, query in ROWS:
+        with closing(sqlite3.connect(f"file:{home}/data/{database}.sqlite?mode=ro", uri=True, timeout=60)) as base:
+            found[query] = sorted(map(repr, base.execute(query)))
+    paths = {"compute": "/os-quota-sets", "block_storage": "/os-quota-sets", "network": "/quotas"}
+    for service, path in paths.items():
+        found[service] = getattr(cloud, service).get(f"{path}/{cloud.current_project_id}").json()
+    return found
 
 
 def test_every_fault_is_provoked() -> None:
@@ -77,12 +106,12 @@ def test_every_fault_is_provoked() -> None:
 
 @pytest.mark.parametrize("name", KNOWN)
 def test_named(name: str, made: Provoker, trace: Trace, sandbox: Path, named: dict[str, list[str]]) -> None:
-    """The cause that is named is the one that was caused, and it alone; healed, all files are as before."""
+    """The cause that is named is the one that was caused, and it alone; healed, all files, rows and quotas are as before."""
     if name in NEEDS_A_SERVER:
         made.server(networks=[{"uuid": net(made)}])
     if name.startswith("quota-"):
         net(made)
-    before = files(sandbox)
+    before = files(sandbox), state(sandbox, made.cloud)
     faults.break_(name, SANDBOX)
     try:
         found = trace(ASKS[name](made))
@@ -93,7 +122,7 @@ def test_named(name: str, made: Provoker, trace: Trace, sandbox: Path, named: di
     named[name] = [cause.signature for cause in found.causes]
     assert named[name] == [KNOWN[name].cause], repr(found)
     assert found.causes[0].evidence[0].evidence.text
-    assert files(sandbox) == before
+    assert (files(sandbox), state(sandbox, made.cloud)) == before
     assert faults.broken(SANDBOX) == []
 
 
