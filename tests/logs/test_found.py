@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from pathlib import Path
 
@@ -128,3 +129,17 @@ def test_what_is_left_out_is_a_row(tmp_path: Path) -> None:
     assert small.skipped[-1].reason.startswith("the answer reached its limit")
     late = search([host(tmp_path)], [REQUEST], limits=Limits(seconds=0))
     assert "time limit" in late.skipped[-1].reason
+
+
+def test_a_disk_without_room_is_a_row(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A log that is a device, and a folder whose file system is full, are told: what was logged there is missing."""
+    place = put(tmp_path, HEAD + b"INFO nova [%s] x\n" % REQUEST.encode())
+    (place.parent / "nova-api.log").symlink_to("/dev/full")
+
+    def fake_statvfs(path: str) -> os.statvfs_result:
+        return os.statvfs_result((4096, 4096, 100, 0, 0, 100, 0, 0, 0, 255))
+
+    monkeypatch.setattr(os, "statvfs", fake_statvfs)
+    told = {line["what"]: line["why"] for line in agent(tmp_path, [REQUEST]) if line["k"] == "skip"}
+    assert told["/var/log/nova/nova-api.log"].startswith("it is a device")
+    assert told["/var/log/nova"].startswith("its file system is full")

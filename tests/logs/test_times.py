@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackbook.errors import BadInput
-from stackbook.logs import ambient, number_lines, search, seek
+from stackbook.logs import ambient, merge, number_lines, search, seek
 from stackbook.logs.lines import Times
 from tests.logs.trees import LOG, REQUEST, host, put
 
@@ -116,3 +116,22 @@ def test_bad_questions_are_refused(tmp_path: Path) -> None:
         with pytest.raises(BadInput, match=r"(?s)Try|can't"):
             search([host(tmp_path)], ids, **more)  # type: ignore[arg-type]
     assert search([host(tmp_path)], []).events == []
+
+
+def test_a_host_whose_clock_is_behind(tmp_path: Path) -> None:
+    """Its lines of the time asked for are found, though they name another; the clock is told, and set right."""
+    behind = timedelta(hours=3)
+    asked = datetime.now(UTC) - timedelta(minutes=10)
+    stamps = [asked + minutes * timedelta(minutes=1) - behind for minutes in (-30, 5)]
+    put(tmp_path, b"".join(f"{stamp:%Y-%m-%d %H:%M:%S}.000 7 INFO nova [{REQUEST}] x\n".encode() for stamp in stamps))
+    (tmp_path / "usr/bin").mkdir(parents=True)
+    date = tmp_path / "usr/bin/date"
+    date.write_text('#!/bin/sh\nexec /bin/date -d "3 hours ago" "$@"\n')
+    date.chmod(0o755)
+    found = search([host(tmp_path)], [REQUEST], since=asked)
+    clock = found.stats.clocks["compute1"]
+    assert clock.skewed
+    assert abs(clock.offset + behind.total_seconds()) < 10
+    (event,) = merge(found.events, found.stats.clocks)
+    assert event.time is not None
+    assert abs((event.time - asked).total_seconds() - 300) < 10
