@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stackbook.logs.asking import Answers
+from stackbook.logs.clocks import clock_text, set_right, wrong
 from stackbook.logs.gather import ambient
 from stackbook.logs.subject import moment
 from stackbook.proof import Proof
@@ -140,9 +141,11 @@ def things(_: Site, answers: Answers) -> Iterator[Row]:
 
 
 def log_rates(site: Site, _: Answers) -> Iterator[Row]:
-    """Services that logged many more errors in the last day than in the one before; what could not be read."""
+    """Services that logged many more errors in the last day than in the one before; clocks that are wrong; what is not read."""
     now = datetime.now(UTC)
-    found = ambient(site.hosts, now - timedelta(days=2), None, levels=("ERROR", "CRITICAL"))
+    found = set_right(ambient(site.hosts, now - timedelta(days=2), None, levels=("ERROR", "CRITICAL")))
+    for host, clock in wrong(found.stats.clocks).items():
+        yield _row("error", host, clock_text(host, clock), "start chronyd there; then restart the host's agents")
     today, before = Counter[str](), Counter[str]()
     for event in found.events:
         if event.time:

@@ -31,10 +31,12 @@ def skews(clocks: Mapping[str, Clock], known: Signatures) -> Iterator[Hit]:
     for host, clock in wrong(clocks).items():
         if clock.offset < 0:
             values = {"host": host, "difference": lasting(clock)}
-            yield Hit(known["clock-skew"], Evidence(host, "clock, compared with ours", None, told(host, clock), values=values))
+            yield Hit(
+                known["clock-skew"], Evidence(host, "clock, compared with ours", None, clock_text(host, clock), values=values)
+            )
 
 
-def told(host: str, clock: Clock) -> str:
+def clock_text(host: str, clock: Clock) -> str:
     """A sentence about a clock."""
     return f"the clock of {host} is {lasting(clock)} {'behind' if clock.offset < 0 else 'ahead'}"
 

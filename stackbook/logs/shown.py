@@ -6,7 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from stackbook.logs.clocks import told as told_of_clock
+from stackbook.logs.clocks import clock_text
 from stackbook.logs.evidence import told
 from stackbook.render.values import one_line
 
@@ -71,7 +71,7 @@ def _timeline(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
         line = _cut(one_line(told(event)), max(width - lanes - 28, 30))
         yield f"{paint('quiet', head)}  {lane}  {paint(_OF_LEVEL.get(event.level, 'quiet'), event.level.ljust(8))}  {line}"
     for host, clock in diagnosis.clocks.items():
-        yield f"  {paint('warn', told_of_clock(host, clock))}; its times above are set right"
+        yield f"  {paint('warn', clock_text(host, clock))}; its times above are set right"
     yield ""
 
 
