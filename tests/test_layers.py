@@ -15,6 +15,7 @@ LAYERS = [
     {"hosts", "cloud", "options", "render", "secrets"},
     {"site", "proof", "migration", "backups", "units"},
     {"resources", "logs"},
+    {"persistence"},
     {"engine", "pictures"},
     {"tables", "report", "checks", "desired", "installing", "moves", "restarts", "troubleshooting"},
     {"health"},
