@@ -13,6 +13,7 @@ from stackbook.errors import BadInput
 from stackbook.sandbox import access, installation, memory, places, ports, settings, shims, starting, template
 from stackbook.sandbox.failure import SandboxFailed
 from stackbook.sandbox.inside.openstack_sandbox import kept, processes
+from stackbook.sandbox.inside.openstack_sandbox.home import CONTROLLER
 from stackbook.sandbox.jobs import Job, Say, Ticker, run
 from stackbook.sandbox.recipe import REAL, Recipe
 
@@ -69,6 +70,7 @@ def up(name: str = "default", progress: Say = print, recipe: Recipe = REAL) -> S
         for host in recipe.hosts:
             shims.write(home, host, python, recipe.inside)
         clouds_file = access.write(home)
+        _put_disks_in(home, recipe, python, progress)
         starting.start(home, recipe, python, progress)
         _plant(home, recipe, python, progress)
     return _sandbox(home, clouds_file)
@@ -173,6 +175,20 @@ def _plant(home: Path, recipe: Recipe, python: Path, progress: Say) -> None:
     variables = processes.environment(home, "seeds", str(recipe.inside))
     run(Job("flavors and an image", command, home / "run" / "seeds.out", variables), progress)
     settings.save(home, settings.load(home) | {"planted": True})
+
+
+def _put_disks_in(home: Path, recipe: Recipe, python: Path, progress: Say) -> None:
+    """Give the controller of a sandbox its disks, once; without LVM on this machine, they have no volume group."""
+    found = settings.load(home)
+    if found.get("disks") or "cinder" not in recipe.projects:
+        return
+    command = [str(python), "-m", "openstack_sandbox.disks", str(home / "hosts" / CONTROLLER), "disks", "plant"]
+    try:
+        run(Job("disks", command, home / "run" / "disks.out", processes.environment(home, "disks", str(recipe.inside))), progress)
+    except SandboxFailed as error:
+        progress(f"{CONTROLLER} has no volume group: is lvm2 installed on this machine? ({error.found or error.what})")
+        return
+    settings.save(home, settings.load(home) | {"disks": True})
 
 
 def _ports_of_others(home: Path) -> set[int]:

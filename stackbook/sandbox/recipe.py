@@ -11,7 +11,7 @@ from pathlib import Path
 from stackbook.sandbox.inside.openstack_sandbox.home import HOSTS, PROJECTS
 
 _HERE = Path(__file__).parent
-_OUTSIDE_TEMPLATE = ("processes.py", "systemctl*.py", "seeds.py")
+_OUTSIDE_TEMPLATE = ("processes.py", "systemctl*.py", "seeds.py", "disks.py", "block_files.py")
 
 
 @dataclass(frozen=True)

@@ -6,9 +6,12 @@ import shlex
 import shutil
 from pathlib import Path
 
+from stackbook.sandbox.inside.openstack_sandbox import disks
 from stackbook.sandbox.settings import write_private
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from openstack_sandbox.systemctl import main; main()"
+
+_BOOT_DISKS = _BOOT.replace("systemctl", "disks")
 
 _SYSTEMCTL = """\
 #!/bin/sh
@@ -39,6 +42,12 @@ cat {root}/run/log/journal/entries 2>/dev/null
 exit 0
 """
 
+_DISKS = """\
+#!/bin/sh
+# Looks at and uses the disks of the sandbox host {host}, which are files; rewritten at each start of the sandbox.
+exec {python} -I -S -c {boot_disks} {inside} {root} "${{0##*/}}" "$@"
+"""
+
 
 def write(home: Path, host: str, python: Path, inside: Path) -> None:
     """Put the commands into ``/usr/bin`` of the sandbox host `host`."""
@@ -50,11 +59,15 @@ def write(home: Path, host: str, python: Path, inside: Path) -> None:
         "root": home / "hosts" / host,
         "python": python,
         "boot": _BOOT,
+        "boot_disks": _BOOT_DISKS,
         "inside": inside,
         "home": home,
         "host": host,
     }
     quoted = {name: shlex.quote(str(value)) for name, value in values.items()}
-    commands = {"systemctl": _SYSTEMCTL, "hostname": _HOSTNAME, "date": _DATE, "journalctl": _JOURNALCTL}
+    commands = {"systemctl": _SYSTEMCTL, "hostname": _HOSTNAME, "date": _DATE, "journalctl": _JOURNALCTL, "disks": _DISKS}
     for name, text in commands.items():
         write_private(folder / name, text.format(**quoted), 0o700)
+    for name in disks.COMMANDS:  # all of them: none may reach the machine's own disks
+        if not (folder / name).is_symlink():
+            (folder / name).symlink_to("disks")

@@ -6,6 +6,7 @@ read back. Imported by cinder-volume, after the patches.
 
 from __future__ import annotations
 
+import subprocess
 import threading
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ class SparseFileDriver(driver.VolumeDriver):
 
     def _update_volume_stats(self) -> None:
         name, used = self.get_pool(None), self._used() / units.Gi
-        total = self.configuration.volume_group_size_gb
+        total = self._capacity()
         pool = {
             "pool_name": name,
             "total_capacity_gb": total,
@@ -172,6 +173,10 @@ class SparseFileDriver(driver.VolumeDriver):
             "pools": [pool],
         }
 
+    def _capacity(self) -> float:
+        """Size of the volume group in GiB."""
+        return float(self.configuration.volume_group_size_gb)
+
     @property
     def _folder(self) -> Path:
         return Path(self.configuration.volumes_dir)
@@ -193,7 +198,7 @@ class SparseFileDriver(driver.VolumeDriver):
             cinder_files.create(path, size)
 
     def _require_room(self, size: int) -> None:
-        free = _bytes(self.configuration.volume_group_size_gb) - self._used()
+        free = _bytes(self._capacity()) - self._used()
         if size > free:
             group = self.configuration.volume_group
             reason = f'Volume group "{group}" has insufficient free space: {free} bytes, {size} required'
@@ -204,7 +209,41 @@ class SparseFileDriver(driver.VolumeDriver):
         return sum(path.stat().st_size for path in self._folder.iterdir())
 
 
-def _bytes(gibibytes: int) -> int:
+class VolumeGroupDriver(SparseFileDriver):
+    """What ``LVMVolumeDriver`` in cinder.conf means on a sandbox host.
+
+    Volumes are sparse files there too, since logical volumes need a kernel's device-mapper and root. Their room is that
+    of the volume group named in the configuration, as LVM tells it.
+    """
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        self._asked: tuple[int, float] = (0, 0.0)
+
+    def check_for_setup_error(self) -> None:
+        """Refuse to start without the volume group, in the words of cinder's own driver."""
+        super().check_for_setup_error()
+        self._capacity()
+
+    def _capacity(self) -> float:
+        host, group = Path(cfg.CONF.state_path).parents[2], str(self.configuration.volume_group)
+        backup = host / "var" / "lib" / "lvm" / "backup" / group  # LVM writes it with every change
+        changed = backup.stat().st_mtime_ns if backup.exists() else 0
+        if not changed or changed != self._asked[0]:
+            self._asked = (changed, self._ask(host / "usr" / "bin" / "vgs", group))
+        return self._asked[1]
+
+    @staticmethod
+    def _ask(program: Path, group: str) -> float:
+        asked = [str(program), "--noheadings", "--nosuffix", "--units", "g", "-o", "vg_size", group]
+        answer = subprocess.run(asked, capture_output=True, text=True, check=False)
+        if answer.returncode:
+            LOG.error("vgs: %s", answer.stderr.strip())
+            raise exception.VolumeBackendAPIException(data=f"Volume Group {group} does not exist")
+        return float(answer.stdout)
+
+
+def _bytes(gibibytes: float) -> int:
     return int(gibibytes * units.Gi)
 
 

@@ -84,7 +84,7 @@ def serve(home: Home) -> None:
 def _make_folders(home: Home) -> None:
     lib = home.host() / "var" / "lib" / PROJECT
     shutil.rmtree(lib / "conversion", ignore_errors=True)  # images that a killed process left half converted
-    for folder in (lib / "conversion", lib / "tmp", home.data("volumes")):
+    for folder in (lib / "conversion", lib / "tmp", lib / "volumes", home.data("volumes")):
         folder.mkdir(parents=True, exist_ok=True)
 
 
@@ -106,6 +106,7 @@ def _read_configuration(home: Home) -> None:
 def _patch_cinder() -> None:
     from openstack_sandbox.patches import (
         cinder_image_files,
+        cinder_lvm,
         cinder_service_id,
         cinder_unprivileged,
         cinder_upload_pieces,
@@ -117,6 +118,7 @@ def _patch_cinder() -> None:
     cinder_image_files.apply()
     cinder_upload_pieces.apply()
     cinder_without_qemu.apply()
+    cinder_lvm.apply()
 
 
 def _load_api() -> Any:
