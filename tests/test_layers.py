@@ -17,7 +17,7 @@ LAYERS = [
     {"resources", "logs"},
     {"persistence"},
     {"engine", "pictures"},
-    {"tables", "report", "checks", "desired", "installing", "moves", "restarts", "troubleshooting"},
+    {"checks", "desired", "installing", "moves", "report", "restarts", "storage", "tables", "troubleshooting"},
     {"health"},
     {"runbook", "sandbox"},
     {"cli", "widgets"},

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from stackbook.hosts import Host
     from stackbook.site import Site
 
+PHYSICAL = "an LVM physical volume"
 MINUTES = 300.0
 """Seconds that LVM may take; a large group with slow disks needs some."""
 
@@ -44,6 +45,7 @@ class PhysicalVolume(Resource):
     device: str
     group: str | None = None
     erase_serial: str | None = None
+    holds: str = PHYSICAL
 
     @property
     def address(self) -> str:
@@ -55,11 +57,12 @@ class PhysicalVolume(Resource):
         host = site.host(self.host)
         known = _physical_volume(site, host, self.device)
         if known is not None and known.group in ("", self.group or known.group):
-            return Actual(known.uuid, {"erase_serial": self.erase_serial})
+            return Actual(known.uuid, {"erase_serial": self.erase_serial, "holds": PHYSICAL})
         device = _device(site, host, self.device)
         if not _lives(device, known):
             return None
-        return Actual(None, {"holds": _lives(device, known)}, replace=f"what lives on disk {device.serial} is erased")
+        found = {"erase_serial": None, "holds": "; ".join(_lives(device, known))}
+        return Actual(None, found, replace=f"what lives on disk {device.serial} is erased")
 
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:
         """Refuse a disk that is in use, and one on which something lives that nobody agreed to lose."""

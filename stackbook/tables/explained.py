@@ -60,6 +60,8 @@ class Explained:
 
     def on_host(self, kind: str, row: Row) -> bool:
         """Whether the row tells what runs on a host that the plan changes."""
+        if kind == "pools":  # host@backend#pool
+            return str(row.get("name")).partition("@")[0] in self.hosts
         named = ("host", "host_name", "hypervisor_hostname", "name")
         return bool(HOSTED.fullmatch(kind)) and any(str(row.get(name)) in self.hosts for name in named)
 

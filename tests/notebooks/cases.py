@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 CASES: dict[str, dict[str, str]] = {
+    "cinder-lvm": {},
     "provider-vlan": {},
     "project-setup": {},
     "fixed-ip": {"mac": "52:54:00:12:34:56"},
