@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from stackbook.interfaces.written import Written
     from stackbook.site import Site
 
+ETHERNET = 1500
+"""Bytes: the MTU of an interface of which nothing is said."""
 Renderer = Callable[["Interface"], "list[Written]"]
 RENDERERS: dict[str, Renderer] = {
     "netplan": netplan.files,
@@ -51,6 +53,21 @@ def persistent(site: Site, host: str, *wanted: Interface) -> list[File]:
     written = [file for item in wanted for file in RENDERERS[form](item)]
     _refuse_configured(on, form, written, wanted)
     return [File(host=host, path=file.path, content=_text(on, form, file), mode=file.mode) for file in written]
+
+
+def as_it_is(site: Site, host: str, bridge: str, *ports: str) -> Bridge:
+    """A bridge with these ports and, where it is there already, the address and MTU that it has."""
+    known = links(site.host(host))
+    link = known.get(bridge)
+    sizes = {known[port].mtu for port in ports if port in known}
+    mtu, port_mtu = link.mtu if link else None, min(sizes, default=None)
+    address = next(iter(link.addresses), None) if link else None
+    return Bridge(name=bridge, ports=ports, address=address, mtu=_odd(mtu), port_mtu=_odd(port_mtu))
+
+
+def _odd(mtu: int | None) -> int | None:
+    """An MTU that has to be said: another than that of Ethernet."""
+    return mtu if mtu != ETHERNET else None
 
 
 def _text(host: Host, form: str, file: Written) -> str:

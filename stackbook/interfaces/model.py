@@ -23,8 +23,8 @@ class Interface:
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        if self.mtu is not None and not 576 <= self.mtu <= 9216:
-            raise BadInput(f"{self.name}: MTU {self.mtu} is outside 576-9216")
+        if self.mtu is not None and not 576 <= self.mtu <= 65535:
+            raise BadInput(f"{self.name}: MTU {self.mtu} is outside 576-65535")
         if self.address is not None:
             check_address(self.name, self.address)
 

@@ -11,7 +11,7 @@ import pytest
 from stackbook import apply, plan, verify
 from stackbook.errors import Refused
 from stackbook.interfaces import Bridge, Interface
-from stackbook.persistence import persistent, reader
+from stackbook.persistence import as_it_is, persistent, reader
 from tests.resources.conftest import NewSite, hosts, undone
 
 from .programs import call
@@ -26,6 +26,9 @@ address add 10.0.0.31/24 dev eno1
 link set eno1 up
 route add default via 10.0.0.1
 address add 192.0.2.7/24 dev eno3
+link add br-old type veth peer name far4
+address add 192.0.2.9/24 dev br-old
+link set eno2 mtu 9000
 """
 SIGNS = {
     "netplan": "etc/netplan/",
@@ -141,6 +144,16 @@ def test_the_hardware_address_stays(hosts: NewSite, on: Path) -> None:
     former.write_text("DEVICE=eno2\nBOOTPROTO=dhcp\nHWADDR=52:54:00:12:34:56\n")
     (port,) = [file for file in persistent(hosts(), "h", BRIDGE) if file.path.endswith("eno2")]
     assert port.content and "HWADDR=52:54:00:12:34:56\n" in port.content and "dhcp" not in port.content
+
+
+def test_a_bridge_as_it_is(hosts: NewSite, on: Path) -> None:
+    """A bridge that is there keeps its address, its ports their MTU; a new one has none."""
+    reads(on, "ifupdown")
+    site = hosts()
+    there = as_it_is(site, "h", "br-old", "eno2")
+    assert (there.address, there.mtu, there.port_mtu) == ("192.0.2.9/24", None, 9000)
+    assert len(persistent(site, "h", there)) == 1
+    assert as_it_is(site, "h", "br-new") == Bridge(name="br-new")
 
 
 def test_a_host_that_reads_none(hosts: NewSite, on: Path) -> None:

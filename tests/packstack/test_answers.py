@@ -196,6 +196,24 @@ def test_no_answer_file(text: str) -> None:
         Answers(text.encode())
 
 
+@given(
+    st.lists(
+        st.sampled_from(
+            ["CONFIG_DEBUG_MODE", "config_x", "=", ":", " ", "\n", "#", ";", "[general]", "[", "'", "y", "\xe9", "\r\n", "\t"]
+        )
+    )
+)
+def test_any_bytes_are_read_or_refused(parts: list[str]) -> None:
+    """Whatever the file holds, it is read as configparser reads it, or refused as bad input."""
+    content = ("[general]\n" + "".join(parts)).encode("latin-1")
+    try:
+        answers = Answers(content)
+    except BadInput:
+        return
+    assert findings(answers)
+    assert answers.with_options({}) == content
+
+
 def test_a_line_that_is_there_twice() -> None:
     """Packstack refuses it; so it is found."""
     twice = Answers((written() + "config_provision_demo=n\n").encode())
