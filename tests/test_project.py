@@ -12,6 +12,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 CONDA_NAMES = {"python-isal": "isal", "matplotlib-base": "matplotlib", "bleach-with-css": "bleach[css]"}
 TESTS_ONLY = {"nbval"}
+OF_EVERY_HOST = re.compile(r"/root/(?:[a-z-]*answers\.txt|keystonerc_admin)")
+"""Files that Packstack writes on any host, also where tests run as root."""
 
 
 def project() -> dict[str, Any]:
@@ -50,5 +52,5 @@ def test_no_path_of_one_machine() -> None:
         *ROOT.glob("*.md"),
         *ROOT.glob("notebooks/*.ipynb"),
     ]:
-        text = path.read_text()
+        text = OF_EVERY_HOST.sub("", path.read_text())
         assert home + "/" not in text and (parent == "/" or parent + "/" not in text), path
