@@ -106,6 +106,9 @@ class Resource:
         """What else a change here is planned on, such as the digest of the file around an option; the plan's digest covers it."""
         return ""
 
+    def check_undo(self, site: Site, change: Change) -> None:
+        """Refuse, while an undo is planned, a `change` of it that could not be made: nothing is then half undone."""
+
     def said(self, before: Values, after: Values) -> dict[str, str]:
         """What a change of a field means, in words that plans show instead of its values ("restart"); empty hides the field."""
         return {}

@@ -49,6 +49,7 @@ def compute_undo(events: list[Event], site: Site) -> Plan:
         for pair in reversed(pairs):
             removed_first = any(other.address == pair.address for other in left)
             if _left(pair, site, removed_first=removed_first):
+                revive(pair.resource).check_undo(site, pair)
                 left.append(pair)
     following = _unique([change.swapped(memo or {}) for change, memo in whole if _follows(change)])
     left += [pair for pair in following if _stale(pair, site, left)]

@@ -160,6 +160,15 @@ class VolumeGroup(Resource):
         if actual is not None:
             self._refuse_full(known.values(), [_real(site, host, device) for device in self.devices])
 
+    def check_undo(self, site: Site, change: Change) -> None:
+        """Refuse to remove a group that holds volumes, and to take out a disk on which volumes lie."""
+        host = site.host(self.host)
+        known = _physical_volumes(site, host)
+        if change.action == "delete":
+            self._refuse_volumes(known)
+        elif change.action == "update":
+            self._refuse_full(known, [_real(site, host, device) for device in change.after["devices"]])
+
     def create(self, site: Site, change: Change) -> Values:
         """Make the group."""
         host = site.host(self.host)
@@ -182,14 +191,17 @@ class VolumeGroup(Resource):
     def delete(self, site: Site, change: Change) -> Values:
         """Remove the group; refused while it holds logical volumes."""
         host = site.host(self.host)
-        members = _members(physical_volumes(host), self.name)
-        if any(member.volumes for member in members):
-            raise Refused(
-                f"{self.address} holds {members[0].volumes} logical volume(s): it is not removed",
-                hint="move or delete the volumes in cinder first",
-            )
+        self._refuse_volumes(physical_volumes(host))
         host.run(["vgremove", self.name], timeout=MINUTES)
         return {}
+
+    def _refuse_volumes(self, known: Iterable[PhysicalVolumeFacts]) -> None:
+        for member in _members(known, self.name):
+            if member.volumes:
+                raise Refused(
+                    f"{self.address} holds {member.volumes} logical volume(s): it is not removed",
+                    hint="move or delete the volumes in cinder first",
+                )
 
     def _refuse_full(self, known: Iterable[PhysicalVolumeFacts], want: Sequence[str]) -> None:
         for member in _members(known, self.name):

@@ -12,6 +12,7 @@ import pytest
 
 from stackbook import Absent, apply, plan, plan_undo, verify
 from stackbook.errors import BadInput, ChangedSince, Refused, Unsafe
+from stackbook.journal import open_run
 from stackbook.plans import Resource
 from stackbook.resources import PhysicalVolume, VolumeGroup
 from stackbook.resources.block_devices import block_device, block_devices
@@ -48,8 +49,6 @@ def applied(bench: Bench, desired: Sequence[Resource | Absent]) -> str:
 
 def undone(bench: Bench, run_folder: str) -> None:
     """Take a run back."""
-    from stackbook.journal import open_run
-
     site = bench.site()
     apply(plan_undo(open_run(Path(run_folder)), site), site, "yes")
 
@@ -227,13 +226,24 @@ def test_a_disk_with_volumes_is_not_taken_out(bench: Bench) -> None:
     assert bench.groups() == {GROUP: sorted([old, new])}
 
 
+def test_an_undo_that_would_take_out_a_disk_with_volumes(bench: Bench) -> None:
+    """Refused while it is planned, before anything of the run is taken back."""
+    old, new = bench.disk(), bench.disk()
+    applied(bench, wanted(old))
+    made = applied(bench, wanted(new))
+    run("lvcreate", "-y", "-an", "-Zn", "-L", "32M", "-n", "volume-1", GROUP)
+    with pytest.raises(Refused, match=f"volumes lie on {new}"):
+        plan_undo(open_run(Path(made)), bench.site())
+    assert bench.groups() == {GROUP: [new], "": [old]}
+
+
 def test_a_group_with_volumes_is_not_removed(bench: Bench) -> None:
     """Neither by Absent nor by an undo; the volume is there afterwards."""
     disk = bench.disk()
     made = applied(bench, wanted(disk))
     run("lvcreate", "-y", "-an", "-Zn", "-L", "32M", "-n", "volume-1", GROUP)
     with pytest.raises(Refused, match="holds 1 logical volume"):
-        undone(bench, made)
+        plan_undo(open_run(Path(made)), bench.site())
     site = bench.site()
     planned = plan([Absent(VolumeGroup(host=HOST, name=GROUP, devices=(disk,)))], site)
     with pytest.raises(Refused, match="holds 1 logical volume"):
