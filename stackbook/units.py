@@ -148,6 +148,13 @@ def stamped(stamp: str) -> float:
     return moment.timestamp() if moment.year > 1 else 0.0
 
 
+def containers(host: Host) -> dict[str, str]:
+    """The images of the containers that run on `host`, by the container's name."""
+    engine, _ = _engine(host)
+    listed = host.run([engine, "ps", "--format", "{{.Names}} {{.Image}}"]).out
+    return dict(line.split(" ", 1) for line in listed.splitlines() if " " in line)
+
+
 def _engine(host: Host) -> tuple[str, set[str]]:
     """The program that keeps the host's containers, and their names; raises HostFailed when none answers."""
     failed = []

@@ -18,7 +18,7 @@ LAYERS = [
     {"persistence"},
     {"engine", "pictures"},
     {"checks", "desired", "installing", "moves", "report", "restarts", "storage", "tables", "troubleshooting"},
-    {"health"},
+    {"health", "hostfacts"},
     {"runbook", "sandbox"},
     {"cli", "widgets"},
     {"__main__"},

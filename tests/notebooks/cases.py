@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
-
+NOW = "NOW"
+"""Stands for the moment at which the walk begins."""
 CASES: dict[str, dict[str, str]] = {
     "cinder-lvm": {},
     "provider-vlan": {},
     "project-setup": {},
     "fixed-ip": {"mac": "52:54:00:12:34:56"},
     "server-from-volume": {},
-    "service-restart": {"service": "neutron-dhcp-agent", "before": datetime.now(UTC).isoformat(timespec="seconds")},
+    "service-restart": {"service": "neutron-dhcp-agent", "before": NOW},
 }
 """In an order in which each finds what it needs; undone in the reverse order."""
 NOTHING_TO_UNDO = ("service-restart",)
 """What they did has no opposite: their undo is an empty plan."""
 WITH_FILES = ("image-export", "image-import", "migrate-vm", "migrate-wave", "packstack-answers")
 """They need files that are made first: tests/migration and tests/packstack walk them."""
-READ_ONLY = ("inventory", "troubleshoot", "health")
+READ_ONLY = ("inventory", "troubleshoot", "health", "host-survey")

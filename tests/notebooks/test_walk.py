@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pytest
 
 from stackbook.site import Site
 
-from .cases import CASES, NOTHING_TO_UNDO, READ_ONLY, WITH_FILES
+from .cases import CASES, NOTHING_TO_UNDO, NOW, READ_ONLY, WITH_FILES
 from .conftest import Command
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
@@ -22,7 +23,8 @@ DONE, AWAITS_APPROVAL = 0, 2
 
 def options(values: dict[str, str]) -> list[str]:
     """Parameters as the command takes them."""
-    return [word for name, value in values.items() for word in ("-p", f"{name}={value}")]
+    told = {NOW: datetime.now(UTC).isoformat()}
+    return [word for name, value in values.items() for word in ("-p", f"{name}={told.get(value, value)}")]
 
 
 def state(site: Site, home: Path) -> dict[str, Any]:

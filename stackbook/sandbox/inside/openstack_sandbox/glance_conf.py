@@ -16,9 +16,6 @@ def glance_api_conf(home: Home, database: str) -> str:
 log_file = {home.log("glance", "glance-api")}
 #debug = false
 
-bind_host = 127.0.0.1
-bind_port = {home.port("glance")}
-
 # Stores, as NAME:TYPE. Each store has a section of its name below.
 enabled_backends = file:file
 

@@ -16,9 +16,6 @@ def controller_conf(home: Home) -> str:
     return f"""\
 [DEFAULT]
 {_default(home, CONTROLLER)}
-osapi_compute_listen = 127.0.0.1
-osapi_compute_listen_port = {home.port("nova")}
-enabled_apis = osapi_compute
 allow_resize_to_same_host = false
 
 [api]
