@@ -70,6 +70,28 @@ class Run:
         """All events so far, oldest first; a line cut short by a crash is left out."""
         return list(read_events(self.folder / JOURNAL))
 
+    @property
+    def resumed(self) -> bool:
+        """Whether this is not the run's first attempt."""
+        return any(event["event"] == "resumed" for event in self.events())
+
+    def keep(self, name: str, value: Any) -> None:
+        """Write `value` as JSON to the file `name` of the run's folder, as a whole; nothing is kept of a run that has not begun."""
+        if not (self.folder / JOURNAL).exists():
+            return
+        draft = self.folder / f".{name}"
+        descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+        with os.fdopen(descriptor, "w", encoding="utf-8") as stream:
+            json.dump(value, stream, ensure_ascii=False, default=str)
+        os.replace(draft, self.folder / name)
+
+    def kept(self, name: str) -> Any:
+        """What was kept under `name`; None where nothing was."""
+        try:
+            return json.loads((self.folder / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            return None
+
     def _about(self) -> Event:
         about = {"run": self.id, "runbook": self.runbook, "site": self.site, "request_id": self.request_id}
         return {**about, "user": getpass.getuser()}

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from stackbook.errors import BadInput, ProofFailed, Refused
 from stackbook.plans import Change, Plan
 from stackbook.render.columns import told
-from stackbook.tables import Survey, preflight, untouched
+from stackbook.tables import Survey, preflight, survey, untouched
 from stackbook.tables.differences import differences
 from stackbook.tables.explained import explained, plural
 
@@ -171,6 +171,20 @@ class FakeRun:
 
     def __init__(self) -> None:
         self.written: Rows = []
+        self.files: dict[str, Any] = {}
+
+    @property
+    def resumed(self) -> bool:
+        """Whether an event says so."""
+        return any(event["event"] == "resumed" for event in self.written)
+
+    def keep(self, name: str, value: Any) -> None:
+        """Keep a file."""
+        self.files[name] = value
+
+    def kept(self, name: str) -> Any:
+        """A file that was kept."""
+        return self.files.get(name)
 
     def events(self) -> Rows:
         """The events so far."""
@@ -213,6 +227,22 @@ def test_untouched_records_and_holds(site: Callable[[dict[str, Rows]], Any]) -> 
         untouched(before, other, FakePlanned())  # type: ignore[arg-type]
     row = {"kind": "networks", "name": "a", "id": NET, "what": "changed", "field": "mtu", "before": 1500, "after": 9000}
     assert other.run.written == [{"event": "untouched", "rows": [row]}]
+
+
+def test_a_resumed_run_is_compared_with_its_beginning(site: Callable[[dict[str, Rows]], Any]) -> None:
+    """What an earlier attempt changed is explained by what was approved then; what else changed since is not lost."""
+    lab = site({"networks": [network()]})
+    survey(lab, "networks")
+    made = create("network", "b")
+    lab.run.write("approved", changes=[made.record()])
+    lab.run.write("done", address=made.address, memo={"id": OTHER})
+    lab.rows = {"networks": [network(), network(id=OTHER, name="b"), network(id=PORT, name="stranger")]}
+    lab.run.write("resumed")
+    again = survey(lab, "networks")
+    assert len(again["networks"]) == 3
+    with pytest.raises(ProofFailed):
+        untouched(again, lab, FakePlanned())  # type: ignore[arg-type]
+    assert [row["name"] for row in lab.run.written[-1]["rows"]] == ["stranger"]
 
 
 def test_preflight_gathers_and_does_not_raise() -> None:

@@ -117,6 +117,15 @@ def by_hand(record: Record) -> bool:
     return "parameters" in record and record["parameters"] is None and not record.get("notebook")
 
 
+def resumed(record: Record) -> str:
+    """That the run was resumed, and what its page shows for that reason; empty for one that was not, or changed nothing."""
+    times = count(record.get("resumed"))
+    if not times or not record.get("changes"):
+        return ""
+    again = "once" if times == 1 else f"{times} times"
+    return f"This run was resumed {again}. Here is all that was approved; the cells below show what was left at the last attempt."
+
+
 def undo(record: Record) -> tuple[str, str]:
     """How to take the run back: a sentence, and the exact command where there is one."""
     run = str(record.get("run") or "")

@@ -51,8 +51,8 @@ def write(folder: Path) -> Path:
         "findings": _findings(record),
         "parameters": asked,
         "cells": shown_cells,
-        "missing": facts.BY_HAND if missing and facts.by_hand(record) else missing,
-        "recorded": _recorded(record) if missing else [],
+        "missing": facts.BY_HAND if missing and facts.by_hand(record) else missing or facts.resumed(record),
+        "recorded": _recorded(record) if missing else _resumed(record),
         "states": facts.states(record),
         "contents": _contents(shown_cells),
         "skipped": _skipped(shown_cells),
@@ -150,6 +150,15 @@ def _recorded(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     proofs = "".join(proof(claim, record[key]) for key, claim in claims.items() if isinstance(record.get(key), list))
     parts = [("recorded-plan", "Plan", changes), ("recorded-proofs", "Proofs", proofs)]
     return [(anchor, title, f'<div class="sb">{html}</div>') for anchor, title, html in parts if html]
+
+
+def _resumed(record: Mapping[str, Any]) -> list[tuple[str, str, str]]:
+    """What a resumed run was approved for: the plan among its cells is that of the last attempt, what was left then."""
+    if not facts.resumed(record):
+        return []
+    whole = all(change.get("state") == "done" for change in record["changes"])
+    html = "".join(map(change_html, facts.recorded_changes(record)))
+    return [("recorded-plan", "Approved and made" if whole else "Approved", f'<div class="sb">{html}</div>')]
 
 
 def _findings(record: Mapping[str, Any]) -> str:

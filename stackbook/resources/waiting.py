@@ -16,7 +16,10 @@ PACE = 0.4
 
 
 class Ticker:
-    """Prints how far something is, on the line begun by whoever started it, at most every two seconds."""
+    """Prints how far something is, on the line begun by whoever started it, at most every two seconds.
+
+    Lines of its own, `about` something, begin with an ellipsis: reports leave them out, once the thing is done.
+    """
 
     def __init__(self, about: str = "") -> None:
         self.about = about
@@ -30,9 +33,9 @@ class Ticker:
             return
         part = f" {text} {now - self.begun:.0f} s …"
         if not self.width and self.about:
-            part = f"{self.about}:{part}"
+            part = f"… {self.about}:{part}"
         if self.width + len(part) > 100:
-            part, self.width = f"\n   {part}", 0
+            part, self.width = f"\n{'…' if self.about else '   '}{part}", 0
         self.width += len(part)
         self.said = now
         print(part, end="", flush=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,6 +12,15 @@ from typing import IO
 
 WAITING = "…"
 """Ends an unfinished line that is shown at once: something has begun that may take long."""
+
+
+_OWN = re.compile(r"^… .*…\n?", re.MULTILINE)
+_BETWEEN = re.compile(r"(?<= …)(?:\s[^…]{1,80} \d+ s …)+(?= (?:done|failed)\b)")
+
+
+def lasting(printed: str) -> str:
+    """What was printed, without what only told how far something was while it went on (see `resources.waiting.Ticker`)."""
+    return _BETWEEN.sub("", _OWN.sub("", printed))
 
 
 class Progress:

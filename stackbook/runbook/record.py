@@ -48,6 +48,7 @@ def record(folder: Path) -> Record:
         "report": _path(folder / REPORT),
         "error": end["error"] if end else _error(attempt),
         **_proofs(events),
+        "resumed": sum(event["event"] == "resumed" for event in events),
         "by": (_last(events, "approved") or {}).get("by"),
         "undone_by": (_last(events, "undone") or {}).get("by"),
         "exit_code": end.get("exit_code"),

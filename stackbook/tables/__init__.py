@@ -9,9 +9,9 @@ from stackbook.errors import Refused
 from stackbook.proof import Proof
 from stackbook.site import Site
 from stackbook.tables.differences import differences
-from stackbook.tables.explained import explained
+from stackbook.tables.explained import explained, whole
 from stackbook.tables.running import what_runs
-from stackbook.tables.surveys import Survey, survey
+from stackbook.tables.surveys import Survey, at_first, survey, surveyed
 
 if TYPE_CHECKING:
     from stackbook.engine.planning import Planned
@@ -33,10 +33,11 @@ def untouched(before: Survey, site: Site, planned: Planned) -> Proof:
     """Survey the same kinds again: what differs and the plan does not explain is a row.
 
     Compared by id over what people set; counters, times, and states that did not get worse are left out. Explained by the
-    plan: what it names or made, and rows and fields that refer to that. Raises ProofFailed when a row is left.
+    plan: what it names or made, and rows and fields that refer to that. A resumed run is compared with what its first attempt
+    found, and explained by all that was approved. Raises ProofFailed when a row is left.
     """
-    after = survey(site, *before)
-    rows = differences(before.rows, after.rows, explained(planned.plan, site.run.events(), before.rows, after.rows))
+    was, after, events = at_first(before, site), surveyed(site, *before).rows, site.run.events()
+    rows = differences(was, after, explained(whole(planned.plan, events), events, was, after))
     site.run.write("untouched", rows=rows)
     return Proof("nothing else changed", rows).hold()
 

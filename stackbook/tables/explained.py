@@ -88,6 +88,12 @@ def explained(plan: Plan, events: Iterable[Event], *surveys: Mapping[str, Rows])
     return replace(found, addresses=found.addresses | own)
 
 
+def whole(plan: Plan, events: Iterable[Event]) -> Plan:
+    """`plan` with what was approved in earlier attempts of its run: that fell out of it once it was made."""
+    approved = [Change.revive(dict(found)) for event in events if event.get("event") == "approved" for found in event["changes"]]
+    return replace(plan, changes=(*(change for change in approved if change not in plan.changes), *plan.changes))
+
+
 def plural(kind: str) -> str:
     """The name under which resources of `kind` are surveyed: ``security-group`` is in ``security_groups``."""
     name = kind.replace("-", "_")

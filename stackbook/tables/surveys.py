@@ -13,6 +13,9 @@ from stackbook.site import Site
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
 
+BEFORE = "before.json"
+"""The file of a run that holds what its first attempt found."""
+
 
 class Survey(Mapping[str, Frame]):
     """The facts of a site by kind, each a DataFrame; `rows` has them as the cloud told them.
@@ -58,8 +61,18 @@ class Survey(Mapping[str, Frame]):
 def survey(site: Site, *kinds: str) -> Survey:
     """What the site has of each of `kinds`, such as ``networks``, ``ports``, ``servers``; of all kinds when none is named.
 
-    Keys are as the API names them. Tells how far it is when it takes more than two seconds.
+    Keys are as the API names them. Tells how far it is when it takes more than two seconds. Kinds that are named are kept
+    with the run: they are what a resumed run is compared with in the end.
     """
+    found = surveyed(site, *kinds)
+    if kinds:
+        earlier = site.run.kept(BEFORE) or {}
+        site.run.keep(BEFORE, {**found.rows, **earlier} if site.run.resumed else {**earlier, **found.rows})
+    return found
+
+
+def surveyed(site: Site, *kinds: str) -> Survey:
+    """A survey that is not kept."""
     from stackbook.resources.inventory import collect
 
     ticker = Ticker("survey")
@@ -67,3 +80,9 @@ def survey(site: Site, *kinds: str) -> Survey:
         return Survey(collect(site, kinds, ticker))
     finally:
         ticker.close()
+
+
+def at_first(before: Survey, site: Site) -> dict[str, Rows]:
+    """The rows of `before`, and in a resumed run those that its first attempt found: it had changed something since."""
+    kept = site.run.kept(BEFORE) if site.run.resumed else None
+    return {kind: (kept or {}).get(kind, rows) for kind, rows in before.rows.items()}

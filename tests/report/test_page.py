@@ -264,3 +264,20 @@ def test_the_dark_colours_of_outputs_are_part_of_the_page() -> None:
     """The page makes outputs dark by the reader's preference; in JupyterLab the theme does."""
     dark = stylesheet().rpartition("@media screen and (prefers-color-scheme: dark)")[2]
     assert dark.count("--sb-") > 12
+
+
+def test_a_resumed_run_shows_what_was_approved_and_made(tmp_path: Path) -> None:
+    """The cells of a resumed run show what was left then; the report shows the whole, once, and says why."""
+    change = {
+        "action": "create",
+        "address": "network/vlan204",
+        "fields": {"mtu": {"before": None, "after": 1400}},
+        "state": "done",
+    }
+    cells = [cell("markdown", "## Plan"), cell("code", "planned", outputs=[])]
+    once = page(tmp_path / "a", cells, status="applied", changes=[change], done=1, resumed=0)
+    again = page(tmp_path / "b", cells, status="applied", changes=[change], done=1, resumed=1)
+    assert "1400" not in once
+    assert "1400" in again and "Approved and made" in again and "resumed" in again
+    interrupted = page(tmp_path / "c", cells, status="interrupted", changes=[{**change, "state": "started"}], done=0, resumed=1)
+    assert "Approved<" in interrupted and "Approved and made" not in interrupted

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from stackbook.render.redact import Redactor
-from stackbook.runbook.progress import Progress
+from stackbook.runbook.progress import Progress, lasting
 from stackbook.runbook.summary import ending
 
 
@@ -81,3 +81,19 @@ def test_the_ending_of_what_has_no_counts() -> None:
     found = {"run": "r", "done": 0, "changes": [], "verified": None, "digest": None}
     assert ending({**found, "status": "unchanged", "undone_by": None}) == "r: done, nothing was changed"
     assert ending({**found, "status": "undone", "undone_by": "u"}) == "r: undone by u"
+
+
+@pytest.mark.parametrize(
+    ("printed", "kept"),
+    [
+        ("… survey: images 6 s … ports 8 s …\n", ""),
+        ("… planning: 5 of 7 2 s …\nmine\n… hosts: c1 disks 3 s …\n… clocks 5 s …\n", "mine\n"),
+        ("create   server/web … BUILD 2 s … BUILD 4 s … done in 6.2 s\n", "create   server/web … done in 6.2 s\n"),
+        ("create   a … queued 2 s …\n    saving 90 s … saving 92 s … failed\n", "create   a … failed\n"),
+        ("update   service/c1/x … done in 0.6 s\n", "update   service/c1/x … done in 0.6 s\n"),
+        ("waited 3 s …\nnothing of ours\n", "waited 3 s …\nnothing of ours\n"),
+    ],
+)
+def test_what_told_how_far_something_was_is_not_kept(printed: str, kept: str) -> None:
+    """A finished cell's output keeps what happened, not the signs of life on the way."""
+    assert lasting(printed) == kept

@@ -123,3 +123,18 @@ def test_the_record_shows_no_secret_of_a_change(tmp_path: Path) -> None:
     fields = {"value": {"before": None, "after": "mysql+pymysql://nova:hunter2pw@controller/nova"}}
     found = told(tmp_path, {**PLAN, "changes": [{**CHANGE, "fields": fields}]})
     assert "hunter2pw" not in json.dumps(found) and "controller/nova" in json.dumps(found)
+
+
+def test_the_record_says_how_often_the_run_was_resumed(tmp_path: Path) -> None:
+    """What the notebook shows is then the last attempt's; the changes are those that were approved and made."""
+    assert told(tmp_path, *MADE)["resumed"] == 0
+    again: list[dict[str, Any]] = [
+        PLAN,
+        APPROVED,
+        STARTED,
+        {"event": "resumed"},
+        {**PLAN, "changes": []},
+        {"event": "unchanged", "digest": "p-0"},
+    ]
+    found = told(tmp_path, *again)
+    assert (found["resumed"], [change["address"] for change in found["changes"]]) == (1, ["thing/a"])
