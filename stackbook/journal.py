@@ -76,7 +76,7 @@ class Run:
         return any(event["event"] == "resumed" for event in self.events())
 
     def keep(self, name: str, value: Any) -> None:
-        """Write `value` as JSON to the file `name` of the run's folder, as a whole; nothing is kept of a run that has not begun."""
+        """Write `value` as JSON to the file `name` of the run's folder, as a whole; of a run that has not begun nothing."""
         if not (self.folder / JOURNAL).exists():
             return
         draft = self.folder / f".{name}"

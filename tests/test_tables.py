@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from stackbook.errors import BadInput, ProofFailed, Refused
 from stackbook.plans import Change, Plan
 from stackbook.render.columns import told
+from stackbook.render.redact import Redactor
 from stackbook.tables import Survey, preflight, survey, untouched
 from stackbook.tables.differences import differences
 from stackbook.tables.explained import explained, plural
@@ -199,7 +200,7 @@ class FakeSite:
     """A site whose inventory is a mapping."""
 
     def __init__(self, rows: dict[str, Rows]) -> None:
-        self.rows, self.run = rows, FakeRun()
+        self.rows, self.run, self.redactor = rows, FakeRun(), Redactor()
 
 
 class FakePlanned:

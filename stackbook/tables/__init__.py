@@ -11,7 +11,7 @@ from stackbook.site import Site
 from stackbook.tables.differences import differences
 from stackbook.tables.explained import explained, whole
 from stackbook.tables.running import what_runs
-from stackbook.tables.surveys import Survey, at_first, survey, surveyed
+from stackbook.tables.surveys import Survey, compared, survey
 
 if TYPE_CHECKING:
     from stackbook.engine.planning import Planned
@@ -36,7 +36,7 @@ def untouched(before: Survey, site: Site, planned: Planned) -> Proof:
     plan: what it names or made, and rows and fields that refer to that. A resumed run is compared with what its first attempt
     found, and explained by all that was approved. Raises ProofFailed when a row is left.
     """
-    was, after, events = at_first(before, site), surveyed(site, *before).rows, site.run.events()
+    (was, after), events = compared(before, site), site.run.events()
     rows = differences(was, after, explained(whole(planned.plan, events), events, was, after))
     site.run.write("untouched", rows=rows)
     return Proof("nothing else changed", rows).hold()

@@ -66,8 +66,8 @@ def survey(site: Site, *kinds: str) -> Survey:
     """
     found = surveyed(site, *kinds)
     if kinds:
-        earlier = site.run.kept(BEFORE) or {}
-        site.run.keep(BEFORE, {**found.rows, **earlier} if site.run.resumed else {**earlier, **found.rows})
+        earlier, rows = site.run.kept(BEFORE) or {}, site.redactor.values(found.rows)
+        site.run.keep(BEFORE, {**rows, **earlier} if site.run.resumed else {**earlier, **rows})
     return found
 
 
@@ -82,7 +82,11 @@ def surveyed(site: Site, *kinds: str) -> Survey:
         ticker.close()
 
 
-def at_first(before: Survey, site: Site) -> dict[str, Rows]:
-    """The rows of `before`, and in a resumed run those that its first attempt found: it had changed something since."""
+def compared(before: Survey, site: Site) -> tuple[dict[str, Rows], dict[str, Rows]]:
+    """The rows of `before` and those of now; in a resumed run those that its first attempt found, before it changed anything."""
+    after = surveyed(site, *before).rows
     kept = site.run.kept(BEFORE) if site.run.resumed else None
-    return {kind: (kept or {}).get(kind, rows) for kind, rows in before.rows.items()}
+    if not kept:
+        return before.rows, after
+    redact = site.redactor.values  # what is kept is without secrets
+    return {kind: kept.get(kind, redact(rows)) for kind, rows in before.rows.items()}, redact(after)
