@@ -66,7 +66,7 @@ def known(python: str, project: str) -> dict[str, Any]:
     data = json.loads(told.rpartition("\n=====\n")[2])
     return {
         "version": version(python, project),
-        "options": {name: _options(group["opts"]) for name, group in sorted(data["options"].items())},
+        "options": {name: _options(group["opts"], data["processors"]) for name, group in sorted(data["options"].items())},
         "renamed": {group: _renamed(group, old) for group, old in sorted(data["deprecated_options"].items())},
         "going": {name: going for name, group in sorted(data["options"].items()) if (going := _going(group["opts"]))},
         "auth": sorted({_key(name) for name in data["auth"]}),
@@ -81,17 +81,18 @@ def version(python: str, project: str) -> str:
     return subprocess.run([python, "-c", asked], capture_output=True, text=True, check=True).stdout.strip()
 
 
-def _options(listed: list[dict[str, Any]]) -> dict[str, Any]:
-    return {_key(option["dest"]): _type(option) for option in sorted(listed, key=lambda option: str(option["dest"]))}
+def _options(listed: list[dict[str, Any]], processors: int) -> dict[str, Any]:
+    return {_key(option["dest"]): _type(option, processors) for option in sorted(listed, key=lambda one: str(one["dest"]))}
 
 
-def _type(option: dict[str, Any]) -> Any:
+def _type(option: dict[str, Any], processors: int) -> Any:
     """The type's letter; with bounds, or with what may be chosen, where the service checks them."""
     letter = TYPES.get(option["type"], "s")
     if option["choices"] and letter == "s":
         return [str(choice) for choice, _ in option["choices"] if choice is not None]
-    if letter in "if" and (option["min"] is not None or option["max"] is not None):
-        return [letter, option["min"], option["max"]]
+    bounds = [None if option[end] == processors else option[end] for end in ("min", "max")]
+    if letter in "if" and bounds != [None, None]:
+        return [letter, *bounds]
     return letter
 
 

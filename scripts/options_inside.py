@@ -8,6 +8,7 @@ from __future__ import annotations
 import importlib.abc
 import importlib.machinery
 import json
+import os
 import sys
 import types
 from collections.abc import Sequence
@@ -16,6 +17,10 @@ from typing import Any
 
 UNINSTALLED = ("googleapiclient", "oauth2client", "google_auth_httplib2", "google", "httplib2", "boto3", "botocore")
 """Libraries that cinder's list of options imports, for it imports every driver; their options don't need them."""
+
+
+PROCESSORS = 9973
+"""Said to be this machine's: bounds that follow from it are no bounds elsewhere, and known by it."""
 
 
 class _Endless(type):
@@ -55,6 +60,7 @@ class _Stand(importlib.abc.MetaPathFinder, importlib.abc.Loader):
 def main(form: str, prefixes: Sequence[str]) -> None:
     """Print the options as JSON, or as a sample file."""
     sys.meta_path.append(_Stand())
+    os.cpu_count = lambda: PROCESSORS
     from oslo_config import generator
 
     there = sorted({entry.name for entry in metadata.entry_points(group="oslo.config.opts")})
@@ -64,7 +70,7 @@ def main(form: str, prefixes: Sequence[str]) -> None:
         return
     conf: Any = {}
     data = generator._generate_machine_readable_data(generator._get_groups(generator._list_opts(names)), conf)  # noqa: SLF001 - its own command can't write all of cinder's defaults as JSON
-    data |= {"auth": _auth(), "namespaces": names}
+    data |= {"processors": PROCESSORS, "auth": _auth(), "namespaces": names}
     print("\n=====")  # drivers print while they are imported
     json.dump(data, sys.stdout, default=str)
 

@@ -87,12 +87,12 @@ def _sections(known: Knowledge, text: IniText) -> Iterator[Finding]:
 
 
 def _repeated(known: Knowledge, text: IniText) -> Iterator[Finding]:
-    """Assignments that a later one of the same option overrules."""
+    """Assignments that a later one of the same option overrules with another value."""
     last: dict[tuple[str, str], Assignment] = {(item.section, _key(item.option)): item for item in text.assignments}
     for item in text.assignments:
         types = known.options.get(item.section, {})
         later = last[item.section, _key(item.option)]
-        if item is not later and types.get(_key(item.option), "m") != "m":
+        if item.value != later.value and types.get(_key(item.option), "m") != "m":
             yield _finding("warning", item, f"overruled by line {later.start + 1}", "keep the one that is meant")
 
 
