@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from stackbook.errors import StackbookError
 from stackbook.hosts import HostFailed
@@ -166,17 +166,6 @@ def _engine(host: Host) -> tuple[str, set[str]]:
     raise HostFailed(f"{host.name}: neither docker nor podman answers", found=failed, hint="is the site's layout really kolla?")
 
 
-def row(state: State) -> dict[str, Any]:
-    """The state as a row of a table for people; times in UTC."""
-    return {
-        "unit": state.unit,
-        "state": state.active,
-        "said": state.sub,
-        "since": _told(state.since),
-        "started": _told(state.started),
-        "at boot": state.enabled,
-    }
-
-
-def _told(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%S") if seconds else ""
+def since(state: State) -> str:
+    """Since when a service is in its state, for people, in UTC; empty where that is not known."""
+    return datetime.fromtimestamp(state.since, UTC).strftime("%Y-%m-%d %H:%M:%S") if state.since else ""

@@ -10,7 +10,7 @@ from stackbook.render.frame import Frame, frame
 from stackbook.resources.reports import reports
 from stackbook.services import SERVICES, service
 from stackbook.site import Site
-from stackbook.units import State, row, states
+from stackbook.units import State, since, states
 
 Row = dict[str, Any]
 
@@ -30,9 +30,13 @@ def what_runs(site: Site, *names: str) -> Frame:
             {
                 "host": host.name,
                 "service": name,
-                **row(state),
+                "state": state.active,
+                "since": since(state),
                 "reports": str(told.of(name, host.name) or ""),
                 "configuration": _configuration(host, layout, name, state),
+                "said": state.sub,
+                "at boot": state.enabled,
+                "unit": state.unit,
             }
             for name, state in there.items()
         ]
