@@ -68,7 +68,6 @@ def hosts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
         tool(root, "rpm", "", 1)
         conf = root / "etc/nova/nova.conf"
         conf.parent.mkdir(parents=True)
-        (root / "var/lib/nova/instances").mkdir(parents=True)
         conf.write_text("[DEFAULT]\ndebgu = true\nmy_ip = 10.0.0.1\n")
     tool(tmp_path / "c3", "true", "echo gone >&2", 255)
     settings = {name: HostSettings(name, roles=("compute",), root=str(tmp_path / name)) for name in ("c1", "c2", "c3")}

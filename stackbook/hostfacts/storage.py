@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from stackbook.cloud import api_errors
@@ -53,9 +54,14 @@ def instances(site: Site, host: Host) -> list[Row]:
         return [{"place": place, "images_type": kept}]
     if "$" in place:
         place = INSTANCES
-    answer = host.run(["df", "--print-type", "--portability", "--block-size=1", str(host.root / place.lstrip("/"))])
+    answer = host.run(["df", "--print-type", "--portability", "--block-size=1", str(host.root / _there(host, place).lstrip("/"))])
     there = _file_system(answer.out.splitlines()[-1])
     return [{"place": place, "images_type": kept, **there, **_promised(site, host)}]
+
+
+def _there(host: Host, place: str) -> str:
+    """`place`, or the folder above it in which nova-compute will make it with its first server."""
+    return next((str(folder) for folder in (PurePosixPath(place), *PurePosixPath(place).parents) if host.stat(str(folder))), "/")
 
 
 def _nova_conf(site: Site, host: Host) -> IniText | None:
