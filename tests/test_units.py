@@ -140,6 +140,21 @@ def test_a_container_is_restarted_after_its_configuration(tmp_path: Path, engine
     ]
 
 
+def test_a_container_that_systemd_keeps_is_restarted_by_systemd(tmp_path: Path) -> None:
+    """Kolla's newer releases put a unit over each container, which would undo what is done to it behind its back."""
+    fake_docker.install(tmp_path, "docker", {"nova_compute": fake_docker.container("2026-01-01T00:00:00Z")})
+    restart = f"exec {tmp_path}/usr/bin/docker restart nova_compute"
+    shown = f"cat <<'END'\n{RUNNING}\nEND"
+    program = tmp_path / "usr/bin/systemctl"
+    program.write_text(f'#!/bin/sh\necho "$@" >> {tmp_path}/asked\ncase $1 in show) {shown}\n;; restart) {restart};; esac\n')
+    program.chmod(0o755)
+    here = site(tmp_path, "kolla")
+    planned = plan([Service(host="h1", name="nova-compute", started_after="2026-02-01")], here)
+    apply(planned, here, approve=planned.digest)
+    assert "restart kolla-nova_compute-container" in (tmp_path / "asked").read_text().splitlines()
+    assert verify(planned, here) == []
+
+
 def test_a_container_that_does_not_come_back(tmp_path: Path) -> None:
     """The plan stops at the first that fails: the next one keeps running."""
     old = fake_docker.container("2026-01-01T00:00:00Z")
