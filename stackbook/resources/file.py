@@ -79,6 +79,11 @@ class File(Resource):
         content = site.host(self.host).read(self.path)
         return "" if content is None else backups.digest(content)[:16]
 
+    def check_undo(self, site: Site, change: Change) -> None:
+        """Refuse to bring back a content of which only the digest is known, when no backup has it any more."""
+        if named := UNSHOWN.fullmatch(str(change.after.get("content", ""))):
+            self._kept(site.host(self.host), named[1])
+
     def create(self, site: Site, change: Change) -> Values:
         """Write the file."""
         host = site.host(self.host)

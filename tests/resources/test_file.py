@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shutil
 from pathlib import Path
 
 import pytest
@@ -118,6 +119,15 @@ def test_a_cut_off_change_is_undone(hosts: NewSite, tmp_path: Path) -> None:
     journal.write_text("".join(line for line in lines if '"event": "done"' not in line))
     undone(site, hosts)
     assert path.read_text() == SECRET
+
+
+def test_without_its_backup(hosts: NewSite, tmp_path: Path) -> None:
+    """An undo that needs a backup which is gone is refused while it is planned."""
+    (tmp_path / "h" / "f").write_text(SECRET)
+    site = made(hosts, File(host="h", path="/f", content="two\n"))
+    shutil.rmtree(tmp_path / "h/var/lib/stackbook")
+    with pytest.raises(Refused, match="no backup"):
+        plan_undo(site.run, hosts())
 
 
 @pytest.mark.parametrize("wanted", [{"path": "etc/f"}, {"path": "/etc/"}, {"path": "/etc/../f"}, {"mode": "rw"}, {"mode": 384}])
