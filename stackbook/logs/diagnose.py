@@ -95,7 +95,7 @@ class _Trace:
                 hint="check the id, and the site: --site NAME",
             )
         hits = [*told_failures(self.subject, self.known), *matched(events, self.known, linked=True)]
-        hits += self._around(events)
+        hits += self._around(events, hits)
         hits += skews(self.found.stats.clocks, self.known)
         hits += findings(Case(self.subject, self.answers, hits), self.known)
         return self._concluded(events, hits)
@@ -107,14 +107,9 @@ class _Trace:
             self.say(f"searching the logs of {len(self.site.hosts)} hosts for {len(new)} ids")
             self.found += set_right(search(self.site.hosts, new, since=self.since, until=self.until))
 
-    def _around(self, events: Sequence[LogEvent]) -> list[Hit]:
+    def _around(self, events: Sequence[LogEvent], hits: Sequence[Hit]) -> list[Hit]:
         """What was logged on the same hosts at the time, by other work or none."""
-        times = [event.time for event in events if event.time and serious(event)] or [
-            event.time for event in events if event.time
-        ]
-        if not times:
-            fault = moment((self.subject.row.get("fault") or {}).get("created"))
-            times = [fault] if fault else []
+        times = self._times(events, hits)
         if not times:
             return []
         self.say("looking at what else happened there at the time")
@@ -124,6 +119,15 @@ class _Trace:
         self.found = Found(self.found.events, list(dict.fromkeys([*self.found.skipped, *found.skipped])), self.found.stats)
         near = [hit for hit in matched(others, self.known, linked=False) if hit.signature.scope == "host"]
         return [hit for hit in near if not over(hit, others, max(times))]
+
+    def _times(self, events: Sequence[LogEvent], hits: Sequence[Hit]) -> list[datetime]:
+        """Those of the errors; else of all lines; where nothing failed, of the last only: a server may be years old."""
+        times = [event.time for event in events if event.time]
+        errors = [event.time for event in events if event.time and serious(event)]
+        fault = moment((self.subject.row.get("fault") or {}).get("created"))
+        if errors or not times:
+            return errors or ([fault] if fault else [])
+        return times if any(hit.signature.kind != "cause" for hit in hits) else [max(times)]
 
     def _concluded(self, events: list[LogEvent], hits: list[Hit]) -> Diagnosis:
         begun = [hit for hit in symptoms(hits) if about(self.subject, hit)]
