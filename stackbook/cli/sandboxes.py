@@ -42,12 +42,14 @@ def reset(arguments: Namespace) -> None:
 def status(arguments: Namespace) -> int:
     """Show a sandbox's services; exit code 1 unless all are ready."""
     services = sandbox.status(arguments.name)
+    network = sandbox.network(arguments.name)
     if arguments.json:
-        print(json.dumps([asdict(service) for service in services]))
+        print(json.dumps([*(asdict(service) for service in services), {"project": "network", **asdict(network)}]))
     else:
         print(table_text([{**asdict(service), "memory": f"{service.memory / MIB:.0f} MiB"} for service in services]))
         print("\nhosts, each a folder with /etc and /var/log:")
         print("\n".join(f"  {host:12} {place}" for host, place in sandbox.sandbox(arguments.name).hosts.items()))
+        print(f"\nhosts' network: {network.summary}" + (f"\n  Try: {network.hint}" if network.hint else ""))
     return 0 if all(service.state == "ready" for service in services) else EXIT_FAILED
 
 

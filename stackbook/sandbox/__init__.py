@@ -7,7 +7,7 @@ nothing from the rest of stackbook.
 from __future__ import annotations
 
 from stackbook.sandbox.access import cloud, clouds_yaml, environment
-from stackbook.sandbox.control import Sandbox, Service, down, logs, reset, restart, sandbox, status, up
+from stackbook.sandbox.control import Sandbox, Service, down, logs, network, reset, restart, sandbox, status, up
 from stackbook.sandbox.failure import NoSandbox, SandboxFailed
 from stackbook.sandbox.places import home, names
 
@@ -23,6 +23,7 @@ __all__ = [
     "home",
     "logs",
     "names",
+    "network",
     "reset",
     "restart",
     "sandbox",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from stackbook.errors import BadInput
-from stackbook.sandbox import access, installation, memory, places, ports, settings, shims, starting, template
+from stackbook.sandbox import access, installation, memory, networks, places, ports, settings, shims, starting, template
 from stackbook.sandbox.failure import SandboxFailed
 from stackbook.sandbox.inside.openstack_sandbox import kept, processes
 from stackbook.sandbox.inside.openstack_sandbox.home import CONTROLLER
@@ -70,8 +70,12 @@ def up(name: str = "default", progress: Say = print, recipe: Recipe = REAL) -> S
         for host in recipe.hosts:
             shims.write(home, host, python, recipe.inside)
         clouds_file = access.write(home)
+        if recipe.rack:
+            networks.start(home, python, recipe)
         _put_disks_in(home, recipe, python, progress)
         starting.start(home, recipe, python, progress)
+        if recipe.rack:
+            networks.settle(home, progress)
         _plant(home, recipe, python, progress)
     return _sandbox(home, clouds_file)
 
@@ -110,6 +114,11 @@ def status(name: str = "default") -> list[Service]:
     """One record per project of the sandbox `name`."""
     home = places.existing(name)
     return [_service(home, project, port) for project, port in settings.load(home)["ports"].items()]
+
+
+def network(name: str = "default") -> networks.Network:
+    """How the hosts' own network of the sandbox `name` does."""
+    return networks.network(places.existing(name))
 
 
 def logs(name: str = "default", host: str = "*", project: str = "*") -> list[Path]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from stackbook.sandbox.inside.openstack_sandbox.home import HOSTS, PROJECTS
 
 _HERE = Path(__file__).parent
-_OUTSIDE_TEMPLATE = ("processes.py", "systemctl*.py", "seeds.py", "disks.py", "block_files.py")
+_OUTSIDE_TEMPLATE = ("processes.py", "systemctl*.py", "seeds.py", "disks.py", "block_files.py", "rack*.py")
 
 
 @dataclass(frozen=True)
@@ -29,6 +29,11 @@ class Recipe:
     def seeds(self) -> bool:
         """Whether a new sandbox gets something to begin with (flavors, an image)."""
         return (self.inside / "openstack_sandbox" / "seeds.py").exists()
+
+    @property
+    def rack(self) -> bool:
+        """Whether its hosts have networks of their own."""
+        return (self.inside / "openstack_sandbox" / "rack.py").exists()
 
     @property
     def version(self) -> str:

@@ -6,7 +6,7 @@ import shlex
 import shutil
 from pathlib import Path
 
-from stackbook.sandbox.inside.openstack_sandbox import disks
+from stackbook.sandbox.inside.openstack_sandbox import disks, rack
 from stackbook.sandbox.settings import write_private
 
 _BOOT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from openstack_sandbox.systemctl import main; main()"
@@ -17,6 +17,12 @@ _SYSTEMCTL = """\
 #!/bin/sh
 # Stands in for systemd's systemctl on the sandbox host {host}; rewritten at each start of the sandbox.
 exec {python} -I -S -c {boot} {inside} {home} {host} "$@"
+"""
+
+_ENTERED = """\
+#!/bin/sh
+# {program} of the sandbox host {host}: on its own network interfaces and Open vSwitch; rewritten at each start.
+exec {python} -I -S -c {enter} {inside} {home} {host} {program} "$@"
 """
 
 _HOSTNAME = """\
@@ -60,6 +66,7 @@ def write(home: Path, host: str, python: Path, inside: Path) -> None:
         "python": python,
         "boot": _BOOT,
         "boot_disks": _BOOT_DISKS,
+        "enter": rack.BOOT.format(module="rack_entry"),
         "inside": inside,
         "home": home,
         "host": host,
@@ -71,3 +78,5 @@ def write(home: Path, host: str, python: Path, inside: Path) -> None:
     for name in disks.COMMANDS:  # all of them: none may reach the machine's own disks
         if not (folder / name).is_symlink():
             (folder / name).symlink_to("disks")
+    for program in rack.PROGRAMS:
+        write_private(folder / program, _ENTERED.format(program=program, **quoted), 0o700)

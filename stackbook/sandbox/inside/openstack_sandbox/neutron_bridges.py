@@ -1,27 +1,24 @@
-"""The Open vSwitch bridges that a sandbox host has: a name per line in ``/var/lib/openvswitch/bridges``."""
+"""The Open vSwitch bridges that a sandbox host has: asked of its own Open vSwitch, where there is one.
+
+Elsewhere the host does as if it had those in ``/var/lib/openvswitch/bridges``, a name per line; else those in FRESH.
+"""
 
 from __future__ import annotations
 
-from pathlib import Path
+import subprocess
 
-from openstack_sandbox import frame
+from openstack_sandbox import rack
 from openstack_sandbox.home import Home
 
 FRESH = ("br-int", "br-tun", "br-ex")
-"""As after an installation: integration, tunnels, and the bridge with the provider's interface."""
-
-
-def make(home: Home, host: str) -> None:
-    """Give `host` the bridges of a fresh installation, unless it has a list already."""
-    path = _path(home, host)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    frame.write(path, "\n".join(FRESH) + "\n")
+"""Integration, tunnels, and the bridge for the provider's interface."""
 
 
 def exists(home: Home, host: str, bridge: str) -> bool:
     """Whether `host` has a bridge named `bridge`."""
-    return bridge in _path(home, host).read_text().split()
-
-
-def _path(home: Home, host: str) -> Path:
-    return home.host(host) / "var" / "lib" / "openvswitch" / "bridges"
+    if facts := rack.facts_soon(home.path):
+        if facts["openvswitch"]:
+            vsctl = home.host(host) / "usr" / "bin" / "ovs-vsctl"
+            return subprocess.run([vsctl, "--timeout=10", "br-exists", bridge]).returncode == 0
+    listed = home.host(host) / "var" / "lib" / "openvswitch" / "bridges"
+    return bridge in (listed.read_text().split() if listed.exists() else FRESH)

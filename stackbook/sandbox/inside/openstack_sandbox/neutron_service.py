@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from openstack_sandbox import frame, neutron_agent_conf, neutron_bridges, neutron_conf, neutron_ml2_conf
+from openstack_sandbox import frame, neutron_agent_conf, neutron_conf, neutron_ml2_conf
 from openstack_sandbox.home import COMPUTES, CONTROLLER, HOSTS, Home
 from openstack_sandbox.patches import (
     config_dirs,
@@ -51,7 +51,6 @@ def configure(home: Home) -> None:
         frame.write(home.etc(PROJECT, host) / "neutron.conf", neutron_conf.host_conf(home, host))
     for host in HOSTS:
         frame.write(home.etc(ML2, host) / "openvswitch_agent.ini", neutron_ml2_conf.openvswitch_agent(TUNNEL_IPS[host]))
-        neutron_bridges.make(home, host)
 
 
 def prepare(home: Home) -> None:

@@ -13,7 +13,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -37,11 +37,15 @@ class Process(NamedTuple):
 
 def start(home: Path, project: str, python: str, inside: str) -> Process:
     """Start `project`'s process detached, with `python` and the code in `inside`, and record it in ``run/``."""
+    return launch(home, project, [python, "-m", "openstack_sandbox", VERBS, project, str(home)], inside)
+
+
+def launch(home: Path, project: str, command: Sequence[str], inside: str) -> Process:
+    """Start `command` detached as the process of `project`, and record it in ``run/``."""
     run = home / "run"
     run.mkdir(parents=True, exist_ok=True)
     (run / f"{project}.ready").unlink(missing_ok=True)
     out = _fresh(run / f"{project}.out")
-    command = [python, "-m", "openstack_sandbox", VERBS, project, str(home)]
     launched = subprocess.run(
         ["/bin/sh", "-c", _LAUNCH, "sh", str(out), *command],
         env=environment(home, project, inside),
@@ -59,7 +63,7 @@ def start(home: Path, project: str, python: str, inside: str) -> Process:
 def environment(home: Path, project: str, inside: str) -> dict[str, str]:
     """The variables of a service's process: none of the caller's, whose proxies and ``OS_*`` would mislead it."""
     return {
-        "PATH": os.environ.get("PATH", os.defpath),
+        "PATH": path(),
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TMPDIR": str(_folder(home / "run" / "tmp")),
@@ -72,6 +76,11 @@ def environment(home: Path, project: str, inside: str) -> dict[str, str]:
         MARK: str(home),
         MARK_PROJECT: project,
     }
+
+
+def path() -> str:
+    """The caller's search path, with the folders of daemons, which an ordinary user's lacks."""
+    return os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
 
 
 def running(home: Path, project: str) -> Process | None:
