@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 Memo = dict[str, Any]
 """One change: its kind, where, and what was there before."""
 CONTROLLER, COMPUTES = "controller1", ("compute1", "compute2")
+NO_SUCH_BRIDGE = 2
+"""The exit code of ``ovs-vsctl br-exists``."""
 LONG_AGO = timedelta(minutes=5)
 """How long a service that a fault stops has not reported: nobody waits until it counts as down."""
 
@@ -108,6 +110,13 @@ class Bench:
         """Restart a service, which reads its configuration; it is restarted again when all files are back."""
         self.note("unit", host=host, unit=unit)
         self.host(host).run(["systemctl", "restart", unit], check=False)
+
+    def bridge(self, host: str, name: str) -> None:
+        """See that there is a bridge, where hosts have an Open vSwitch of their own."""
+        asked = self.host(host).run(["ovs-vsctl", "br-exists", name], check=False)
+        if asked.code == NO_SUCH_BRIDGE:
+            self.note("bridge", host=host, name=name)
+            self.host(host).run(["ovs-vsctl", "add-br", name, "--", "set", "Bridge", name, "datapath_type=netdev"])
 
     def restart_project(self, project: str) -> None:
         """Restart one project's whole process: what its services keep in memory goes with it."""
@@ -240,7 +249,12 @@ def _request_back(bench: Bench, memo: Memo) -> None:
         bench.ask(memo["service"], memo["method"], memo["path"], memo["body"])
 
 
+def _bridge_back(bench: Bench, memo: Memo) -> None:
+    bench.host(memo["host"]).run(["ovs-vsctl", "--if-exists", "del-br", memo["name"]])
+
+
 _BACK: dict[str, Callable[[Bench, Memo], None]] = {
+    "bridge": _bridge_back,
     "file": _file_back,
     "moved": _moved_back,
     "created": _created_back,

@@ -24,6 +24,8 @@ def _map(bench: Bench, *mapped: str) -> None:
         if host in mapped:
             wanted = items if len(wanted) < len(items) else [*items, f"{PHYSNET}:br-ex"]
         if wanted != items:
+            if host in mapped:
+                bench.bridge(host, "br-ex")
             bench.set_option(host, INI, "ovs", "bridge_mappings", ",".join(wanted) or None)
             bench.restart(host, AGENT)
 

@@ -44,8 +44,11 @@ def compute(sandbox: Path) -> Iterator[Host]:
     host = Host(sandbox / "hosts" / "compute1")
     path = host.root / "etc/neutron/plugins/ml2/openvswitch_agent.ini"
     before = path.read_bytes()
+    bridge = ["br-ex", "--", "set", "Bridge", "br-ex", "datapath_type=netdev"]
+    subprocess.run([host.root / "usr/bin/ovs-vsctl", "--may-exist", "add-br", *bridge], check=True, timeout=20)
     yield host
     path.write_bytes(before)
+    subprocess.run([host.root / "usr/bin/ovs-vsctl", "del-br", "br-ex"], check=True, timeout=20)
     host.systemctl("restart", AGENT)
 
 

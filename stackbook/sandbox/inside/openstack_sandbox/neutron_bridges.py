@@ -16,9 +16,9 @@ FRESH = ("br-int", "br-tun", "br-ex")
 
 def exists(home: Home, host: str, bridge: str) -> bool:
     """Whether `host` has a bridge named `bridge`."""
-    if facts := rack.facts_soon(home.path):
-        if facts["openvswitch"]:
-            vsctl = home.host(host) / "usr" / "bin" / "ovs-vsctl"
-            return subprocess.run([vsctl, "--timeout=10", "br-exists", bridge]).returncode == 0
+    facts = rack.facts_soon(home.path)
+    if facts and facts["openvswitch"]:
+        vsctl = home.host(host) / "usr" / "bin" / "ovs-vsctl"
+        return subprocess.run([vsctl, "--timeout=10", "br-exists", bridge]).returncode == 0
     listed = home.host(host) / "var" / "lib" / "openvswitch" / "bridges"
     return bridge in (listed.read_text().split() if listed.exists() else FRESH)

@@ -12,18 +12,20 @@ from typing import NoReturn
 
 from openstack_sandbox import processes, rack
 
-NOT_FOUND = 127
+UNAVAILABLE = 69
+"""``EX_UNAVAILABLE`` of sysexits.h; 127 would say that the program is not installed."""
 
 
 def main(path: str, host: str, program: str, *arguments: str) -> NoReturn:
-    """Become `program` on `host` of the sandbox at `path`; exit code 127, with the reason, where there is no such thing."""
+    """Become `program` on `host` of the sandbox at `path`; exit code 69, with the reason, where that is not to be had."""
     facts = rack.facts_soon(Path(path))
     if facts is None:
         _refuse(host, program, *(rack.missing() or ("it is not up", "stackbook sandbox up")))
     if program.startswith("ovs") and not facts["openvswitch"]:
         _refuse(host, program, "Open vSwitch is not installed on this machine", "apt-get install openvswitch-switch")
     enter = ["nsenter", "--preserve-credentials", "--user", "--mount", "--net", f"--target={facts['hosts'][host]}", "--"]
-    os.environ["PATH"] = processes.path()
+    own = str(Path(path, "hosts", host, "usr", "bin"))  # where it comes from: found there again, it would enter twice
+    os.environ["PATH"] = os.pathsep.join(one for one in processes.path().split(os.pathsep) if one != own)
     os.environ["OVS_RUNDIR"] = "/run/openvswitch"
     try:
         os.execvp(enter[0], [*enter, "env", program, *arguments])  # env knows the exit code of what is not installed
@@ -33,4 +35,4 @@ def main(path: str, host: str, program: str, *arguments: str) -> NoReturn:
 
 def _refuse(host: str, program: str, why: str, hint: str) -> NoReturn:
     print(f"{program}: not on {host}: {why}\n  Try: {hint}", file=sys.stderr)
-    sys.exit(NOT_FOUND)
+    sys.exit(UNAVAILABLE)
