@@ -6,13 +6,20 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from stackbook.hosts import everywhere
 from stackbook.proof import Proof
+from stackbook.resources.links import links, operators_address, uses
+from stackbook.resources.ovs import interface_errors, ports_of
+from stackbook.resources.ovsdb import answers as open_vswitch
+from stackbook.vlans import network_mtu, nic_of, switches
 
 if TYPE_CHECKING:
+    from stackbook.hosts import Host
     from stackbook.site import Site
 
 Rows = list[dict[str, Any]]
-OVS_AGENT_TYPE = "Open vSwitch agent"
+SWITCHING = ("Open vSwitch agent", "OVN Controller agent", "OVN Controller Gateway agent")
+"""Types of agents that map physical networks to bridges."""
 
 
 def prove(claim: str, rows: Rows) -> Proof:
@@ -49,7 +56,7 @@ def mapping_reported(site: Site, physical_network: str) -> Rows:
             f"{agent.agent_type} on {agent.host}",
             f"bridge mappings {mappings or 'empty'}",
             physical_network,
-            "set bridge_mappings in openvswitch_agent.ini and restart the agent",
+            "set bridge_mappings in openvswitch_agent.ini and restart the agent; under OVN: ovn-bridge-mappings",
         )
         for agent, mappings in _mappings(site)
         if physical_network not in mappings
@@ -67,6 +74,59 @@ def mapping_agrees(site: Site, physical_network: str, bridge: str) -> Rows:
         )
         for agent, mappings in _mappings(site)
         if mappings.get(physical_network, bridge) != bridge
+    ]
+
+
+def nics_fit(site: Site, nic: str, bridge: str, physical_network: str) -> Rows:
+    """Hosts whose interface for `bridge` is missing, carries something already, or is too small for the network's packets.
+
+    `nic` is read as `vlans.nic_of` does; empty: nothing is asked.
+    """
+    mtu = network_mtu(site, physical_network)
+    asked = {host: name for host in switches(site) if (name := nic_of(nic, host))}
+    answers = everywhere([site.host(host) for host in asked], lambda host: list(_nic(host, asked[host.name], bridge, mtu)))
+    silent = [_row(f"host {host}", error.what, "answers", error.hint or "") for host, error in answers.failed.items()]
+    return silent + [row for found in answers.found.values() for row in found]
+
+
+def _nic(host: Host, name: str, bridge: str, mtu: int) -> Iterator[dict[str, Any]]:
+    known, subject = links(host), f"{name} on {host.name}"
+    if name not in known:
+        yield _row(subject, f"missing; there are {', '.join(sorted(known))}", "an interface for VLANs", "name another one as nic")
+        return
+    if name not in ports_of(host, bridge):
+        for reason in uses(known, name, operators_address(host)):
+            yield _row(subject, reason, "free", "name one as nic that carries nothing: you or the host would be cut off")
+    if known[name].mtu < mtu:
+        hint = f"ip link set {name} mtu {mtu}, on the switch too; or lower global_physnet_mtu"
+        yield _row(subject, f"MTU {known[name].mtu}", f"MTU {mtu} or more", hint)
+
+
+def vlan_free(site: Site, physical_network: str, vlan: int, network: str) -> Rows:
+    """What uses the VLAN already: another network than `network`, or an interface of a host's own."""
+    query = {"provider_physical_network": physical_network, "provider_segmentation_id": vlan, "provider_network_type": "vlan"}
+    taken = [
+        _row(f"VLAN {vlan}", f"network {found.name} ({found.id})", "free", "choose another VLAN, or use that network")
+        for found in site.conn.network.networks(**query)
+        if found.provider_segmentation_id == vlan and found.name != network
+    ]
+    answers = everywhere(site.hosts.values(), links)
+    own = [
+        _row(f"VLAN {vlan} on {host}", f"the host's own interface {link.name}", "free", "choose another VLAN")
+        for host, known in answers.found.items()
+        for link in known.values()
+        if link.vlan == vlan
+    ]
+    return taken + own
+
+
+def interfaces_work(site: Site) -> Rows:
+    """Interfaces that Open vSwitch could not make work, on any host that switches."""
+    asked = [site.host(host) for host in switches(site) if open_vswitch(site.host(host))]
+    return [
+        _row(f"{name} on {host}", error, "no error", f"ovs-vsctl show on {host}")
+        for host, errors in everywhere(asked, interface_errors).found.items()
+        for name, error in errors.items()
     ]
 
 
@@ -120,10 +180,13 @@ def ephemeral(site: Site, names: Sequence[str] = ()) -> Rows:
 
 
 def _mappings(site: Site) -> Iterator[tuple[Any, dict[str, str]]]:
-    for agent in site.conn.network.agents(agent_type=OVS_AGENT_TYPE):
-        configured = agent.configuration or {}
-        configured = json.loads(configured) if isinstance(configured, str) else configured
-        yield agent, configured.get("bridge_mappings") or {}
+    for agent in site.conn.network.agents():
+        if agent.agent_type in SWITCHING:
+            configured = agent.configuration or {}
+            configured = json.loads(configured) if isinstance(configured, str) else configured
+            told = configured.get("bridge_mappings") or configured.get("bridge-mappings") or {}
+            pairs = (entry.partition(":") for entry in told.split(",")) if isinstance(told, str) else None
+            yield agent, {name: bridge for name, _, bridge in pairs} if pairs else told
 
 
 def _row(check: str, found: Any, expected: Any, hint: str) -> dict[str, Any]:

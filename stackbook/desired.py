@@ -7,48 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackbook.errors import BadInput
-from stackbook.ini import IniText
-from stackbook.resources import IniOption, Port, RoleAssignment, Service, User
+from stackbook.resources import Port, RoleAssignment, User
 
 if TYPE_CHECKING:
     from stackbook.plans import Resource
-    from stackbook.site import Site
-
-ML2 = "/etc/neutron/plugins/ml2/ml2_conf.ini"
-OVS_AGENT = "/etc/neutron/plugins/ml2/openvswitch_agent.ini"
-SERVER, AGENT = "neutron-server", "neutron-openvswitch-agent"
-
-
-def vlan_on_hosts(site: Site, physical_network: str, bridge: str, vlans: str = "1:1399") -> list[Resource]:
-    """What the hosts of a site need so that `physical_network` carries VLANs over `bridge`.
-
-    On controllers the ``vlan`` type driver and the range of VLAN ids (`vlans`, as ``first:last``) that projects may be
-    given; on every host with an Open vSwitch agent the bridge mapping; then the restarts, the server's first. Items
-    that are there already stay. A site without hosts in its settings gets an empty list.
-    """
-    controllers = site.with_role("controller")
-    agents = [name for name in site.hosts if site.host(name).stat(OVS_AGENT)]
-    return [
-        *(option for host in controllers for option in _server_options(site, host, physical_network, vlans)),
-        *(_with_item(site, host, OVS_AGENT, "ovs", "bridge_mappings", f"{physical_network}:{bridge}") for host in agents),
-        *(Service(host=host, name=SERVER, fresh=True) for host in controllers),
-        *(Service(host=host, name=AGENT, fresh=True) for host in agents),
-    ]
-
-
-def _server_options(site: Site, host: str, physical_network: str, vlans: str) -> list[IniOption]:
-    return [
-        _with_item(site, host, ML2, "ml2", "type_drivers", "vlan"),
-        _with_item(site, host, ML2, "ml2_type_vlan", "network_vlan_ranges", f"{physical_network}:{vlan_range(vlans)}"),
-    ]
-
-
-def vlan_range(text: str) -> str:
-    """`text` itself when it is ``first:last`` within 1 to 4094; else BadInput."""
-    first, _, last = text.partition(":")
-    if not (first.isdecimal() and last.isdecimal() and 1 <= int(first) <= int(last) <= 4094):
-        raise BadInput(f"VLAN range {text!r} is not FIRST:LAST within 1 to 4094", hint="for example 1:1399")
-    return text
 
 
 def fixed_ports(network: str, *, ip: str = "", mac: str = "", name: str = "", server: str = "", csv: str = "") -> list[Port]:
@@ -101,34 +63,3 @@ def team(project: str, users: list[str], *, passwords: str | None = None) -> lis
     pairs = [(name, role or "member") for name, _, role in (user.partition(":") for user in users)]
     made = [User(name=name, password_from=passwords) for name, _ in pairs]
     return [*made, *(RoleAssignment(user=name, role=role, project=project) for name, role in pairs)]
-
-
-def _with_item(site: Site, host: str, path: str, section: str, option: str, item: str) -> IniOption:
-    content = site.host(host).read(path)
-    found = IniText(content, f"{host}:{path}").values(section, option) if content else []
-    merge = with_range if option == "network_vlan_ranges" else with_item
-    return IniOption(host=host, path=path, section=section, option=option, value=merge(found[-1] if found else "", item))
-
-
-def with_item(listed: str, item: str) -> str:
-    """A comma-separated list with `item` in it; an entry with the same key before the colon gives way."""
-    entries = _entries(listed)
-    if item in entries:
-        return listed
-    key = item.partition(":")[0]
-    kept = entries if ":" not in item else [entry for entry in entries if entry.split(":")[0] != key]
-    return ",".join([*kept, item])
-
-
-def with_range(listed: str, item: str) -> str:
-    """A list of VLAN ranges in which `item` (``network:first:last``) is covered, by an entry that was there if one covers it."""
-    network, first, last = item.split(":")
-    for entry in _entries(listed):
-        name, *span = entry.split(":")
-        if name == network and (not span or int(span[0]) <= int(first) <= int(last) <= int(span[-1])):
-            return listed
-    return ",".join([*_entries(listed), item])
-
-
-def _entries(listed: str) -> list[str]:
-    return [entry.strip() for entry in listed.split(",") if entry.strip()]

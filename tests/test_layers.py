@@ -16,7 +16,7 @@ LAYERS = [
     {"site", "proof", "migration", "backups", "units"},
     {"resources", "logs"},
     {"persistence"},
-    {"engine", "pictures"},
+    {"engine", "pictures", "vlans"},
     {"checks", "desired", "installing", "moves", "report", "restarts", "storage", "tables", "troubleshooting"},
     {"health", "hostfacts"},
     {"runbook", "sandbox"},

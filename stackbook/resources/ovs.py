@@ -64,7 +64,7 @@ class OvsBridge(Resource):
         """Remove the bridge, which must have no ports but patch ports."""
         host = site.host(self.host)
         types = {row["name"]: row for row in rows(host, "Interface", ("name", "type", "options"))}
-        ports = [name for name in host.run([*VSCTL, "list-ports", self.name]).out.split() if name in types]
+        ports = [name for name in ports_of(host, self.name) if name in types]
         if used := [name for name in ports if types[name]["type"] != "patch"]:
             raise ChangedSince(f"{self.address} can't be removed: it has ports", found=used, hint="who uses them? ovs-vsctl show")
         peers = [peer for name in ports if (peer := types[name]["options"].get("peer"))]
@@ -209,6 +209,11 @@ class OvsExternalIds(Resource):
 def external_ids(host: Host) -> dict[str, str]:
     """What Open vSwitch on `host` keeps for others, OVN's settings among it."""
     return dict(rows(host, "Open_vSwitch", ("external_ids",))[0]["external_ids"])
+
+
+def ports_of(host: Host, bridge: str) -> list[str]:
+    """The ports of `bridge`; none where there is no such bridge."""
+    return host.run([*VSCTL, "list-ports", bridge], check=False).out.split()
 
 
 def interface_errors(host: Host) -> dict[str, str]:

@@ -6,7 +6,7 @@ NOW = "NOW"
 """Stands for the moment at which the walk begins."""
 CASES: dict[str, dict[str, str]] = {
     "cinder-lvm": {},
-    "provider-vlan": {},
+    "provider-vlan": {"mapping": "default:br-ex:eno2"},
     "project-setup": {},
     "fixed-ip": {"mac": "52:54:00:12:34:56"},
     "server-from-volume": {},

@@ -28,12 +28,18 @@ def options(values: dict[str, str]) -> list[str]:
 
 
 def state(site: Site, home: Path) -> dict[str, Any]:
-    """What a person would compare: names in the cloud, and every byte below the hosts' /etc."""
+    """What a person would compare: names in the cloud, every byte below the hosts' /etc, and their bridges."""
     from stackbook.resources.inventory import collect
 
     names = {kind: sorted(str(row.get("name")) for row in rows) for kind, rows in collect(site, KINDS).items()}
     files = {str(path): path.read_bytes() for path in sorted(home.glob("hosts/*/etc/**/*")) if path.is_file()}
-    return {"cloud": names, "hosts": files}
+    return {"cloud": names, "hosts": files, "bridges": [_bridges(root) for root in sorted(home.glob("hosts/*"))]}
+
+
+def _bridges(root: Path) -> str:
+    """What Open vSwitch of a host shows, without its id."""
+    shown = subprocess.run([root / "usr/bin/ovs-vsctl", "show"], capture_output=True, text=True, timeout=30, check=True)
+    return shown.stdout.partition("\n")[2]
 
 
 def test_every_runbook_has_its_case() -> None:

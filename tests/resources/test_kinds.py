@@ -62,7 +62,18 @@ def test_a_record_makes_the_resource_again(resource: Resource) -> None:
 
 def test_every_kind_is_sampled() -> None:
     """Each exported kind is among the samples, or has tests of its own beside these."""
-    on_hosts = {"AnswerFile", "File", "IniOption", "Package", "PhysicalVolume", "Service", "VolumeGroup"}
+    on_hosts = {
+        "AnswerFile",
+        "OvsBridge",
+        "OvsExternalIds",
+        "OvsPort",
+        "File",
+        "IniOption",
+        "Package",
+        "PhysicalVolume",
+        "Service",
+        "VolumeGroup",
+    }
     elsewhere = on_hosts | {"Disk", "DiskImage", "ExportedFile"}
     assert {type(sample).__name__ for sample in SAMPLES} | elsewhere >= set(resources.__all__)
 

@@ -63,7 +63,7 @@ def launch(home: Path, project: str, command: Sequence[str], inside: str) -> Pro
 def environment(home: Path, project: str, inside: str) -> dict[str, str]:
     """The variables of a service's process: none of the caller's, whose proxies and ``OS_*`` would mislead it."""
     return {
-        "PATH": path(),
+        "PATH": path(home),
         "HOME": str(home),
         "LANG": "C.UTF-8",
         "TMPDIR": str(_folder(home / "run" / "tmp")),
@@ -78,9 +78,13 @@ def environment(home: Path, project: str, inside: str) -> dict[str, str]:
     }
 
 
-def path() -> str:
-    """The caller's search path, with the folders of daemons, which an ordinary user's lacks."""
-    return os.environ.get("PATH", os.defpath) + ":/usr/sbin:/sbin"
+def path(home: Path) -> str:
+    """The caller's search path with the folders of daemons, which an ordinary user's lacks, and without those of hosts.
+
+    A caller on a host finds that host's own commands first, which are not meant for other hosts, nor for themselves.
+    """
+    listed = os.environ.get("PATH", os.defpath).split(os.pathsep)
+    return os.pathsep.join([one for one in listed if not one.startswith(f"{home}/hosts/")] + ["/usr/sbin", "/sbin"])
 
 
 def running(home: Path, project: str) -> Process | None:

@@ -7,6 +7,7 @@ of it runs as the user who starts it. Used from outside and inside, so it import
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -21,6 +22,7 @@ PROGRAMS = ("ip", "bridge", "ethtool", "tcpdump", "ovs-vsctl", "ovs-ofctl", "ovs
 """What is executed on a host's own network when it is called there."""
 BOOT = "import sys; sys.path.insert(0, sys.argv[1]); from openstack_sandbox import {module}; {module}.main(*sys.argv[2:])"
 ALONE = ("unshare", "--user", "--map-root-user", "--net", "--mount")
+SEARCHED = os.pathsep.join((os.environ.get("PATH", os.defpath), "/usr/sbin", "/sbin"))
 FORBIDDING = (
     ("kernel.unprivileged_userns_clone", "0", "1"),
     ("kernel.apparmor_restrict_unprivileged_userns", "1", "0"),
@@ -64,7 +66,7 @@ def facts_soon(home: Path) -> Facts | None:
 
 def missing() -> tuple[str, str] | None:
     """Why this machine can't give the hosts networks of their own, and the next step; None when it can."""
-    absent = [name for name in ("ip", "unshare", "nsenter", "mount") if not shutil.which(name, path=processes.path())]
+    absent = [name for name in ("ip", "unshare", "nsenter", "mount") if not shutil.which(name, path=SEARCHED)]
     if absent:
         return f"{absent[0]} is not installed", "apt-get install iproute2 util-linux mount"
     tried = subprocess.run(

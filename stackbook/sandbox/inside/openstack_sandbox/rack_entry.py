@@ -24,8 +24,7 @@ def main(path: str, host: str, program: str, *arguments: str) -> NoReturn:
     if program.startswith("ovs") and not facts["openvswitch"]:
         _refuse(host, program, "Open vSwitch is not installed on this machine", "apt-get install openvswitch-switch")
     enter = ["nsenter", "--preserve-credentials", "--user", "--mount", "--net", f"--target={facts['hosts'][host]}", "--"]
-    own = str(Path(path, "hosts", host, "usr", "bin"))  # where it comes from: found there again, it would enter twice
-    os.environ["PATH"] = os.pathsep.join(one for one in processes.path().split(os.pathsep) if one != own)
+    os.environ["PATH"] = processes.path(Path(path))
     os.environ["OVS_RUNDIR"] = "/run/openvswitch"
     try:
         os.execvp(enter[0], [*enter, "env", program, *arguments])  # env knows the exit code of what is not installed
