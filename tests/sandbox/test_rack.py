@@ -62,7 +62,7 @@ def test_a_vlan_keeps_to_itself(hosts: Rack) -> None:
 def test_called_from_another_host(hosts: Rack) -> None:
     """A host's command that is called from another host's surroundings is this host's, and enters it once."""
     first = {**os.environ, "PATH": f"{hosts.root('controller1')}/usr/bin:{os.environ['PATH']}"}
-    command = [hosts.root("compute1") / "usr/bin/ovs-vsctl", "br-exists", "br-int"]
+    command = [str(hosts.root("compute1") / "usr/bin/ovs-vsctl"), "br-exists", "br-int"]
     subprocess.run(command, env=first, check=True, timeout=30)
     own = {**os.environ, "PATH": f"{hosts.root('compute1')}/usr/bin:{os.environ['PATH']}"}
     subprocess.run(["ovs-vsctl", "br-exists", "br-int"], env=own, check=True, timeout=30)
