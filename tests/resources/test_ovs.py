@@ -298,6 +298,7 @@ def test_a_row_that_others_left_is_replaced(hosts: Rack, new_site: NewSite) -> N
 def test_killed(hosts: Rack, new_site: NewSite, tmp_path: Path, cut: str, after: bool) -> None:
     """Killed right before or after a change is made: planning again finds what is left, and both runs are taken back."""
     site = new_site()
+    plan([BRIDGE, PORT], site)
     script = KILLED.format(path=sys.path, root=str(hosts.home), folder=str(site.run.folder), cut=cut, after=after)
     died = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=False)
     assert died.returncode == -signal.SIGKILL, died.stderr
