@@ -56,11 +56,15 @@ def persistent(site: Site, host: str, *wanted: Interface) -> list[File]:
 
 
 def as_it_is(site: Site, host: str, bridge: str, *ports: str) -> Bridge:
-    """A bridge with these ports and, where it is there already, the address and MTU that it has."""
+    """A bridge with these ports and, where it is there already, the address and MTU that it has.
+
+    A new one will have the smallest MTU of its ports, as Open vSwitch gives it.
+    """
     known = links(site.host(host))
     link = known.get(bridge)
     sizes = {known[port].mtu for port in ports if port in known}
-    mtu, port_mtu = link.mtu if link else None, min(sizes, default=None)
+    port_mtu = min(sizes, default=None)
+    mtu = link.mtu if link else port_mtu
     address = next(iter(link.addresses), None) if link else None
     return Bridge(name=bridge, ports=ports, address=address, mtu=_odd(mtu), port_mtu=_odd(port_mtu))
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 from stackbook.errors import BadInput, Refused
 from stackbook.ini import IniText
+from stackbook.persistence import as_it_is, persistent
 from stackbook.resources import IniOption, OvsBridge, OvsExternalIds, OvsPort, Service
-from stackbook.resources.ovs import external_ids
+from stackbook.resources.ovs import external_ids, nics_of
 from stackbook.resources.ovsdb import answers
 from stackbook.services import service
 
@@ -26,8 +27,9 @@ def vlan_on_hosts(site: Site, physical_network: str, bridge: str, nic: str = "",
     """What the hosts of a site need so that `physical_network` carries VLANs over `bridge`.
 
     On every host that switches (one with an Open vSwitch agent's file, or an OVN chassis) the bridge, interface `nic` as
-    its port (see `nic_of`), and the mapping, where that agent or OVN reads it; on controllers the ``vlan`` type driver and
-    the range of VLAN ids (`vlans`, as ``first:last``) that projects may be given; then the restarts, the server's first.
+    its port (see `nic_of`), the files that bring both back at the host's next start, and the mapping, where that agent or
+    OVN reads it; on controllers the ``vlan`` type driver and the range of VLAN ids (`vlans`, as ``first:last``) that
+    projects may be given; then the restarts, the server's first.
     Items that are there already stay. A site without hosts in its settings gets an empty list.
     """
     controllers = site.with_role("controller")
@@ -86,7 +88,7 @@ def vlan_range(text: str) -> str:
 
 
 def _bridge(site: Site, host: str, bridge: str, nic: str) -> list[Resource]:
-    """The bridge and its port; nothing on a host without Open vSwitch of its own, unless a port is asked for."""
+    """The bridge, its port and the files for both; nothing on a host without Open vSwitch, unless a port is asked for."""
     if not answers(site.host(host)):
         if nic:
             raise Refused(
@@ -94,8 +96,11 @@ def _bridge(site: Site, host: str, bridge: str, nic: str) -> list[Resource]:
                 hint="install it there; a sandbox tells what it needs: stackbook sandbox status",
             )
         return []
-    port = OvsPort(host=host, name=nic, bridge=bridge, up=True) if nic else None
-    return [OvsBridge(host=host, name=bridge), *filter(None, [port])]
+    if not nic:
+        return [OvsBridge(host=host, name=bridge)]
+    nics = dict.fromkeys([*nics_of(site.host(host), bridge), nic])
+    files = persistent(site, host, as_it_is(site, host, bridge, *nics))
+    return [OvsBridge(host=host, name=bridge), OvsPort(host=host, name=nic, bridge=bridge, up=True), *files]
 
 
 def _server_options(site: Site, host: str, physical_network: str, vlans: str) -> list[IniOption]:

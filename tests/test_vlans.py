@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ ML2 = "etc/neutron/plugins/ml2/ml2_conf.ini"
 AGENT = "etc/neutron/plugins/ml2/openvswitch_agent.ini"
 ROUTERS = "etc/neutron/l3_agent.ini"
 ROLES = {"controller1": ("controller", "network"), "compute1": ("compute",), "compute2": ("compute",)}
+KEYFILES = "etc/NetworkManager/system-connections/other.nmconnection"
 NAMES = st.from_regex(r"[a-z][a-z0-9_-]{0,8}", fullmatch=True)
 
 
@@ -73,6 +75,33 @@ def test_with_agents(site: Site) -> None:
     assert mapping.value == "other:br-other,default:br-ex"
     agent = "neutron-openvswitch-agent"
     assert services(desired) == ["controller1 neutron-server", *(f"{host} {agent}" for host in ROLES)]
+
+
+@pytest.mark.parametrize("mtu", ["1500", "9000"])
+@pytest.mark.parametrize(("sign", "made"), [("etc/network/interfaces", "interfaces.d"), (KEYFILES, "br-ex")])
+def test_outlives_a_restart_of_the_host(hosts: Rack, site: Site, sign: str, made: str, mtu: str) -> None:
+    """Where the host reads files at its start, bridge and port are written there too; planned once, and taken back."""
+    write(hosts, "compute1", sign, "source /etc/network/interfaces.d/*\n")
+    hosts.on("compute1", "ip", "link", "set", "eno2", "mtu", mtu)
+    before = {path: path.read_bytes() for path in hosts.root("compute1").glob("etc/**/*") if path.is_file()}
+
+    def desired() -> list[Any]:
+        return [
+            one
+            for one in vlan_on_hosts(site, "default", "br-ex", "compute1:eno2")
+            if one.kind in ("ovs-bridge", "ovs-port", "file")
+        ]
+
+    planned = plan(desired(), site)
+    assert any(made in change.address for change in planned.plan if change.resource["kind"] == "file")
+    apply(planned, site, planned.digest)
+    assert verify(planned, site) == []
+    assert plan(desired(), site).plan.changes == ()
+    apply(plan_undo(site.run, site), site, "yes")
+    hosts.on("compute1", "ip", "link", "set", "eno2", "mtu", "1500")
+    assert {path: path.read_bytes() for path in hosts.root("compute1").glob("etc/**/*") if path.is_file()} == before
+    (hosts.root("compute1") / sign).unlink()
+    shutil.rmtree((hosts.root("compute1") / sign).parent)
 
 
 def test_under_ovn(hosts: Rack, site: Site) -> None:

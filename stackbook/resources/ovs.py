@@ -216,6 +216,12 @@ def ports_of(host: Host, bridge: str) -> list[str]:
     return host.run([*VSCTL, "list-ports", bridge], check=False).out.split()
 
 
+def nics_of(host: Host, bridge: str) -> list[str]:
+    """The ports of `bridge` that are interfaces of the host: no patch ports, tunnels or virtual ones."""
+    types = {row["name"]: row["type"] for row in rows(host, "Interface", ("name", "type"))}
+    return [name for name in ports_of(host, bridge) if types.get(name) in ("", "system")]
+
+
 def interface_errors(host: Host) -> dict[str, str]:
     """Interfaces that Open vSwitch could not make work, with what it says."""
     found = {row["name"]: optional(row["error"]) for row in rows(host, "Interface", ("name", "error"))}
