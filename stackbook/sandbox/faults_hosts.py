@@ -32,5 +32,5 @@ def _log_disk_full(bench: Bench) -> None:
 SERVER = "openstack server create --image sandbox-linux --flavor m1.tiny --availability-zone nova:compute2"
 FAULTS = (
     Fault("clock-skew", "the clock of compute2 is some hours behind", f"{SERVER} --network NET web", "clock-skew", _clock_skew),
-    Fault("log-disk-full", "compute2 has no room for logs", f"{SERVER} --network none web", "no-space-left", _log_disk_full),
+    Fault("log-disk-full", "compute2 has no room for logs", f"{SERVER} --network NET web", "no-space-left", _log_disk_full),
 )
