@@ -13,6 +13,7 @@ from stackbook.packstack.answers import Answers, releases
 from stackbook.packstack.findings import contradictions
 from stackbook.render.frame import Frame, frame
 from stackbook.resources.answer_file import HERE, answers_on, host_of
+from stackbook.resources.links import links, operators_address, uses
 
 if TYPE_CHECKING:
     from stackbook.hosts import Host
@@ -67,6 +68,24 @@ def still_wrong(answers: Answers, edits: Mapping[str, str | None] | None = None)
     """What is wrong after these edits (without: as the file is): with it the installation fails, or does something else."""
     after = Answers(answers.with_options(edits or {}), answers.name)
     return [_row(row["option"], row["found"], "", row["hint"]) for row in contradictions(after)]
+
+
+def nic_taken(site: Site, host: str, mapping: str) -> Rows:
+    """Why the mapping's interface can't become a port of its bridge: it is missing, or the host or you are reached by it.
+
+    Not asked of ``localhost``: there the file is edited, not installed from.
+    """
+    nic = ([*mapping.split(":"), "", ""])[2]
+    if not nic or host not in site.hosts:
+        return []
+    on = site.host(host)
+    known = links(on)
+    if nic not in known:
+        there = ", ".join(sorted(name for name in known if name != "lo"))
+        return [_row(f"{nic} on {host}", f"missing; there are {there}", "an interface", "name another one in mapping")]
+    reasons = (why for why in uses(known, nic, operators_address(on)) if " belongs to " not in why)
+    hint = "name one that carries nothing: Packstack takes its addresses away"
+    return [_row(f"{nic} on {host}", why, "free", hint) for why in reasons]
 
 
 def changed_besides(before: Answers, after: Answers, meant: Mapping[str, str | None]) -> Rows:

@@ -10,6 +10,7 @@ import pytest
 
 from stackbook import apply, plan, verify
 from stackbook.errors import Refused
+from stackbook.installing import nic_taken
 from stackbook.interfaces import Bridge, Interface
 from stackbook.persistence import as_it_is, persistent, reader
 from tests.resources.conftest import NewSite, hosts, undone
@@ -159,3 +160,19 @@ def test_a_bridge_as_it_is(hosts: NewSite, on: Path) -> None:
 def test_a_host_that_reads_none(hosts: NewSite, on: Path) -> None:
     """A sandbox's host has no such files, so there is nothing to write."""
     assert persistent(hosts(), "h", BRIDGE, Interface(name="eno2")) == []
+
+
+@pytest.mark.parametrize(
+    ("mapping", "told"),
+    [
+        ("default:br-ex:eno2", ""),
+        ("default:br-ex", ""),
+        ("default:br-ex:eno1", "default route"),
+        ("default:br-ex:eno3", "192.0.2.7"),
+        ("default:br-ex:eno9", "missing; there are br-old, eno1, eno2, eno3"),
+    ],
+)
+def test_the_interface_of_an_answer_file(hosts: NewSite, on: Path, mapping: str, told: str) -> None:
+    """Packstack's preflight finds what the bridge would take away."""
+    assert told in str([row["found"] for row in nic_taken(hosts(), "h", mapping)])
+    assert bool(nic_taken(hosts(), "h", mapping)) is bool(told)
