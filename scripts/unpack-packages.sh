@@ -9,7 +9,10 @@ stamp=$folder/.ready
 rm -rf "$folder"
 mkdir -p "$folder/deb"
 echo "unpacking for the tests: $packages"
-(cd "$folder/deb" && apt-get -q download $packages >../log 2>&1) || { tail -5 "$folder/log" >&2; exit 1; }
+fetch() { (cd "$folder/deb" && apt-get -q download $packages >>../log 2>&1); }
+as=
+[ "$(id -u)" = 0 ] || as="sudo -n"
+fetch || { $as apt-get -q update >>"$folder/log" 2>&1 && fetch; } || { tail -5 "$folder/log" >&2; exit 1; }
 for file in "$folder"/deb/*.deb; do dpkg -x "$file" "$folder"; done
 rm -r "$folder/deb" "$folder/usr/share" "$folder/var" "$folder/etc"
 touch "$stamp"
