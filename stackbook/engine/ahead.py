@@ -8,6 +8,7 @@ from contextlib import suppress
 from typing import Self
 
 from stackbook.plans import Change, Resource, revive
+from stackbook.resources.waiting import Ticker
 from stackbook.site import Site
 
 
@@ -15,41 +16,45 @@ class Ahead:
     """Prepares one later change at a time, in a thread with a connection of its own.
 
     Its first journal line is written before that: what is begun ahead is taken back by undo like everything else. What
-    fails here is no error: the change does it again when its turn comes, and says so.
+    fails here is no error: the change does it again when its turn comes, and says so. When the run ends early, by an
+    error or an interrupt, what is being prepared is told to stop, and waited for: it takes back its own half.
     """
 
     def __init__(self, changes: Sequence[Change], site: Site) -> None:
-        self.waiting = [
-            (n, c) for n, c in enumerate(changes) if Resource.kinds[c.resource["kind"]].ahead and c.action == "create"
-        ]
+        able = ((number, change) for number, change in enumerate(changes) if Resource.kinds[change.resource["kind"]].ahead)
+        self.waiting = [(number, change) for number, change in able if change.action == "create"]
         self.site = site
-        self.current = -1
+        self.stop = threading.Event()
         self.thread: threading.Thread | None = None
         self.number = -1
-        self.stop = threading.Event()
+        """The change that is being prepared, or was last."""
 
     def __enter__(self) -> Self:
         self.site.meanwhile = self.begin
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.site.meanwhile = _nothing
+        self.site.meanwhile = lambda: None
         self.stop.set()
         if self.thread is not None:
             self.thread.join()
 
     def turn(self, number: int) -> None:
-        """The turn of change `number` has come: what was begun of it is waited for."""
-        self.current = number
-        if self.thread is not None and self.number == number:
-            self.thread.join()
+        """The turn of change `number` has come: what was begun of it is waited for, with a sign of life."""
+        self.waiting = [(later, change) for later, change in self.waiting if later > number]
+        if self.thread is None or self.number != number:
+            return
+        ticker = Ticker("begun ahead")
+        while self.thread.is_alive():
+            self.thread.join(0.5)
+            ticker.tell("still going")
+        ticker.close()
 
     def begin(self) -> None:
         """Begin the next change that can be, unless one is being prepared."""
-        later = next(((number, change) for number, change in self.waiting if number > max(self.current, self.number)), None)
-        if later is None or (self.thread is not None and self.thread.is_alive()):
+        if not self.waiting or (self.thread is not None and self.thread.is_alive()):
             return
-        self.number, change = later
+        self.number, change = self.waiting.pop(0)
         self.site.run.write("started", number=self.number, change=change.record(), ahead=True)
         self.thread = threading.Thread(target=self._prepare, args=(change,), daemon=True)
         self.thread.start()
@@ -57,7 +62,3 @@ class Ahead:
     def _prepare(self, change: Change) -> None:
         with suppress(Exception):  # its turn tells
             revive(change.resource).prepare(Site(self.site.settings, self.site.run), change, self.stop.is_set)
-
-
-def _nothing() -> None:
-    pass

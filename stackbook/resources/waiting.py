@@ -9,14 +9,14 @@ from typing import TypeVar
 from stackbook.errors import CloudFailed
 
 T = TypeVar("T")
-EVERY = 2.0
-"""Seconds between two signs of life."""
+EVERY = 1.5
+"""Seconds between two signs of life: with what one of them may be late, no two are more than two apart."""
 PACE = 0.4
 """Seconds between two questions, growing to at most five times that."""
 
 
 class Ticker:
-    """Prints how far something is, on the line begun by whoever started it, at most every two seconds.
+    """Prints how far something is, on the line begun by whoever started it, at most every `EVERY` seconds.
 
     Lines of its own, `about` something, begin with an ellipsis: reports leave them out, once the thing is done.
     """
@@ -27,7 +27,7 @@ class Ticker:
         self.width = 0
 
     def tell(self, text: str) -> None:
-        """Say `text` if two seconds have passed since the last time."""
+        """Say `text` if it is time."""
         now = time.monotonic()
         if now - self.said < EVERY:
             return
@@ -39,6 +39,13 @@ class Ticker:
         self.width += len(part)
         self.said = now
         print(part, end="", flush=True)
+
+    def pause(self, seconds: float, text: str) -> None:
+        """Sleep, saying `text` whenever it is time."""
+        until = time.monotonic() + seconds
+        while (left := until - time.monotonic()) > 0:
+            time.sleep(min(left, max(0.05, self.said + EVERY - time.monotonic())))
+            self.tell(text)
 
     def close(self) -> None:
         """End the line, when it is this ticker's own."""
@@ -64,8 +71,7 @@ def settled(
         while (found := poll()) is not None and (state := busy(found)):
             if time.monotonic() > until:
                 raise CloudFailed(f"{what} is still {state} after {limit:g} s", hint="look at it on the site, then run again")
-            ticker.tell(state)
-            time.sleep(pace)
+            ticker.pause(pace, state)
             pace = min(pace * 1.2, 5 * PACE)
         return found
     finally:
