@@ -128,22 +128,31 @@ class Qcow2:
         """Refuse a file that ends before what its tables refer to, or whose clusters lie on top of each other."""
         import numpy as np
 
-        used: list[NDArray[np.uint64]] = [self.tables[self.tables > 0]]
+        used = np.zeros(-(-self.window.size // self.cluster), np.bool_)
+        self._take(used, self.tables[self.tables > 0])
         for number in np.flatnonzero(self.tables).tolist():
             entries = self._entries(number)
             plain = (entries & np.uint64(PACKED)) == 0
             offsets = entries[plain] & np.uint64(OFFSET)
-            used.append(offsets[offsets > 0])
+            self._take(used, offsets[offsets > 0])
             packed = entries[~plain] & np.uint64((1 << self.packed_bits) - 1)
             if len(packed) and int(packed.max()) >= self.window.size:
                 raise self._refuse("it refers to bytes beyond its end", hint=CUT_SHORT)
-        places = np.concatenate(used)
-        if len(places) and int(places.max()) >= self.window.size:
+
+    def _take(self, used: NDArray[np.bool_], offsets: NDArray[np.uint64]) -> None:
+        """Mark the clusters at `offsets` as used: each must lie within the file, in step, and be free."""
+        import numpy as np
+
+        if (offsets % np.uint64(self.cluster)).any():
+            raise self._refuse("it refers to a place that is no multiple of the cluster", hint="it is damaged: qemu-img check")
+        places = offsets // np.uint64(self.cluster)
+        if len(places) and int(places.max()) >= len(used):
             raise self._refuse("it refers to bytes beyond its end", hint=CUT_SHORT)
-        if len(np.unique(places)) != len(places):
+        if used[places].any() or len(np.unique(places)) != len(places):
             raise self._refuse(
                 "clusters lie on top of each other", hint="it is damaged, or made to grow without end: qemu-img check"
             )
+        used[places] = True
 
     def _entries(self, number: int) -> NDArray[np.uint64]:
         import numpy as np

@@ -35,6 +35,8 @@ class Part:
 class Window:
     """An opened part. Reads never go beyond it; a file that is shorter than it was is refused."""
 
+    descriptor = -1
+
     def __init__(self, part: Part) -> None:
         self.part = part
         self.size = part.size
@@ -87,6 +89,9 @@ class Window:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __del__(self) -> None:  # a reader that refuses its file has nobody to close it
         self.close()
 
 
