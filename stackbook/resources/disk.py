@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 SOURCE, FILLING, COMPARED = "stackbook_source", "stackbook_filling", "stackbook_compared"
 """Metadata of a volume: the disk it holds, the disk it is being filled from, and how its content was compared."""
+WAY = "stackbook_way"
+"""Metadata of a volume that is being written to from here: it may hold half of its disk, and be available all the same."""
 LIMIT = 24 * 3600
 IMAGE, VOLUME = "image", "volume"
 """The ways of a disk: through a temporary image, or straight into the volume from the machine that holds it."""
@@ -129,19 +131,20 @@ class Disk(Resource):
         return f"stackbook-{self.name}"
 
     def _transfer(self, site: Site) -> Values:
-        disk = self._disk()
+        disk, conn = self._disk(), lookup.scoped(site, self.project)
         id, sums = self._whole_volume(site), None
         if self.way == VOLUME:
-            id = id or self._made(site, site.conn)
+            id = id or self._made(site, conn)
+            site.conn.block_storage.set_volume_metadata(id, **{WAY: VOLUME})
             disk_write.write(site, self.address, disk, id)
         elif id is None:
-            id, sums = self._through_image(site, lookup.scoped(site, self.project), disk)
+            id, sums = self._through_image(site, conn, disk)
         self._describe(site, id, {"properties": dict(self.properties or {}), "bootable": self.bootable})
         compared = self._compare(site, disk, id, sums)
-        self._clear(lookup.scoped(site, self.project))
+        self._clear(conn)
         storage = site.conn.block_storage
         storage.set_volume_metadata(id, **{SOURCE: self.source, COMPARED: compared})
-        storage.delete_volume_metadata(id, [FILLING])
+        storage.delete_volume_metadata(id, [FILLING, WAY] if self.way == VOLUME else [FILLING])
         return {"id": id, "compared": compared}
 
     def _through_image(self, site: Site, conn: Connection, disk: BundleDisk) -> tuple[str, Sums | None]:
@@ -177,19 +180,21 @@ class Disk(Resource):
         return disk_upload.send(conn, self.address, disk, body, stop)
 
     def _whole_volume(self, site: Site) -> str | None:
-        """The volume that an earlier run filled but did not finish; a broken one is removed."""
+        """The volume that an earlier run filled, or filled in part where this one writes to it; any other is removed."""
         found = self._find(site)
         if found is None:
             return None
-        if found.status == "available" and (found.metadata or {}).get(FILLING) == self.source:
+        metadata = found.metadata or {}
+        usable = self.way == VOLUME or WAY not in metadata
+        if found.status == "available" and metadata.get(FILLING) == self.source and usable:
             return str(found.id)
         self._remove(site, found.id)
         return None
 
     def _made(self, site: Site, conn: Connection, **about: str) -> str:
         """The volume, from its first moment with what it is being filled from; waited for unless there is an image."""
-        about |= {"volume_type": self.type} if self.type else {}
         metadata = {FILLING: self.source, "stackbook_run": site.run.id}
+        about |= {"volume_type": self.type} if self.type else {}
         made = conn.block_storage.create_volume(name=self.name, size=self.size, metadata=metadata, **about)
         if "image_id" not in about:
             volume.wait(site, self.address, made.id)

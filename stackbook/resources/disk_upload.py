@@ -82,7 +82,8 @@ def _sent(conn: Connection, address: str, disk: BundleDisk, body: Mapping[str, A
             remove(conn, id, address)
             if attempt == ATTEMPTS or not _broken_off(error):
                 raise
-            print(" the connection broke; once more …", end="", flush=True)
+            if stop is None:
+                print(" the connection broke; once more …", end="", flush=True)
     raise AssertionError
 
 
