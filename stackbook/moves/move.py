@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from stackbook.errors import BadInput, StackbookError
+from stackbook.errors import StackbookError
 from stackbook.migration.bundle import Bundle, BundleDisk, inspect
 from stackbook.migration.hardware import Nic, mac_address
 from stackbook.migration.passage import glance_format
 from stackbook.moves import choices
+from stackbook.moves.answers import PORTS
 from stackbook.moves.place import Place
+from stackbook.moves.wanted import Wanted, check_wanted, listed, pairs, tcp_ports
 from stackbook.resources import Disk, Flavor, Port, Server
 from stackbook.resources.disk import IMAGE, VOLUME
 
@@ -25,28 +27,6 @@ ANY, NEW = "any", "new"
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """What the operator asks for; empty leaves it to the site or the bundle."""
-
-    bundle: str
-    name: str = ""
-    networks: str = ""
-    """One network for all cards, or ``old=new`` pairs, separated by commas."""
-    ips: str = ""
-    """Addresses in the order of the cards; ``any`` lets Neutron choose."""
-    macs: str = ""
-    """MACs in the order of the cards, where the bundle has none; ``new`` lets Neutron choose."""
-    flavor: str = ""
-    """A name; ``new`` makes one of the machine's very size."""
-    volume_type: str = ""
-    drivers: str = "safe"
-    secure_boot: str = ""
-    """``drop`` to go on without Secure Boot."""
-    path: str = ""
-    """``image`` or ``volume``: straight into the volume, where volumes lie on this machine."""
-
-
-@dataclass(frozen=True)
 class Move:
     """A machine and its place: shown as a table of OK, WARN and STOP."""
 
@@ -54,6 +34,20 @@ class Move:
     bundle: Bundle | None
     rows: list[Row] = field(repr=False)
     desired: list[Resource] = field(repr=False)
+    tcp: tuple[int, ...] = ()
+    """Ports that were asked for."""
+    skipped: str = ""
+    """Why it does not move with its wave; empty when it does."""
+
+    @property
+    def addresses(self) -> list[str]:
+        """The addresses that it is to have, as far as they are chosen."""
+        return [wanted.ip_address for wanted in self.desired if isinstance(wanted, Port) and wanted.ip_address]
+
+    @property
+    def ports(self) -> tuple[int, ...]:
+        """The TCP ports to try: those asked for, else what usually listens on such a guest."""
+        return self.tcp or PORTS.get(self.bundle.machine.family if self.bundle else "", ())
 
     @property
     def stops(self) -> list[Row]:
@@ -79,7 +73,7 @@ def fit(bundle: Bundle | str, site: Site, *, options: str = "", **wanted: str) -
     Nothing is written. See `Wanted` for what can be asked for, as arguments or as ``key=value`` pairs in `options`.
     """
     found = inspect(bundle) if isinstance(bundle, str) else bundle
-    asked = {**wanted, **dict(_pair(item) for item in _listed(options))}
+    asked = {**wanted, **pairs(options)}
     return Fitting(found, Place(site), Wanted(**{**check_wanted(asked, "options"), "bundle": found.path})).move()
 
 
@@ -109,7 +103,7 @@ class Fitting:
             data_volumes=[disk.name for disk in disks[1:]] or None,
             ports=[port.name for port in placed],
         )
-        return Move(self.name, self.bundle, self.rows, [*flavor, *disks, *placed, server])
+        return Move(self.name, self.bundle, self.rows, [*flavor, *disks, *placed, server], tcp_ports(self.wanted.tcp))
 
     def _say(self, level: str, about: str, found: Any, hint: str = "") -> None:
         self.rows.append({"machine": self.name, "level": level, "about": about, "found": found, "hint": hint})
@@ -153,7 +147,7 @@ class Fitting:
 
     def _cards(self) -> Sequence[Nic]:
         if not self.machine.nics:
-            given = len(_listed(self.wanted.ips)) or bool(self.wanted.networks)
+            given = len(listed(self.wanted.ips)) or bool(self.wanted.networks)
             return [Nic(number, None, "", "") for number in range(given)]
         return self.machine.nics
 
@@ -174,8 +168,8 @@ class Fitting:
         return ", ".join(sorted(str(row.get("name")) for row in self.place.rows["networks"])[:8])
 
     def _network_name(self, nic: Nic) -> str:
-        pairs = dict(item.split("=", 1) for item in _listed(self.wanted.networks) if "=" in item)
-        plain = [item for item in _listed(self.wanted.networks) if "=" not in item]
+        pairs = dict(item.split("=", 1) for item in listed(self.wanted.networks) if "=" in item)
+        plain = [item for item in listed(self.wanted.networks) if "=" not in item]
         if nic.network in pairs:
             return pairs[nic.network].strip()
         if len(plain) > 1:
@@ -183,7 +177,7 @@ class Fitting:
         return plain[0] if plain else nic.network
 
     def _mac(self, nic: Nic, about: str, port: str) -> str | None:
-        given = _listed(self.wanted.macs)
+        given = listed(self.wanted.macs)
         text = given[nic.number] if nic.number < len(given) else given[0] if given == [NEW] else ""
         if text == NEW:
             self._say(WARN, about, "gets a new MAC", "guests bind their settings to the MAC: udev rules, DHCP leases, licences")
@@ -200,7 +194,7 @@ class Fitting:
         return mac
 
     def _address(self, nic: Nic, network: Row, about: str, port: str) -> str | None:
-        given = _listed(self.wanted.ips)
+        given = listed(self.wanted.ips)
         text = given[nic.number] if nic.number < len(given) else ""
         if text == ANY or given == [ANY]:
             self._say(WARN, about, "Neutron chooses the address", "the guest must take its address by DHCP")
@@ -304,13 +298,9 @@ class Fitting:
                 metadata = row.get("metadata") or {}
                 if disk.source not in (metadata.get("stackbook_source"), metadata.get("stackbook_filling")):
                     self._say(STOP, "name", f"volume {name!r} ({row['id']}) is there and holds something else", "name=… another")
-        held = [row for row in self.place.named("servers", self.name) if not self._ours(row)]
+        held = [row for row in self.place.named("servers", self.name) if not self.place.holds(row, self.name)]
         for row in held:
             self._say(STOP, "name", f"a server {self.name!r} ({row['id']}) is there already", "name=… another")
-
-    def _ours(self, server: Row) -> bool:
-        ours = {row["id"] for row in self.place.named("volumes", f"{self.name}-disk0")}
-        return any(item["id"] in ours for item in server.get("os-extended-volumes:volumes_attached") or ())
 
     def _about(self) -> None:
         if self.bundle.kind in ("ova", "ovf") and not self.bundle.manifest:
@@ -343,27 +333,6 @@ def _line(error: StackbookError) -> str:
     return f"{error.what} ({error.found})" if error.found else error.what
 
 
-def _pair(item: str) -> tuple[str, str]:
-    key, equals, value = item.partition("=")
-    if not equals:
-        raise BadInput(f"options: {item!r} is no pair", hint="key=value, separated by commas")
-    return key.strip(), value.strip()
-
-
-def _listed(text: str) -> list[str]:
-    return [item.strip() for item in text.replace(";", ",").split(",") if item.strip()]
-
-
 def _vlan(network: Row) -> str:
     id = network.get("provider:segmentation_id")
     return f" (VLAN {id})" if network.get("provider:network_type") == "vlan" and id else ""
-
-
-def check_wanted(values: dict[str, str], where: str) -> dict[str, str]:
-    """`values` when all are fields of `Wanted`; else BadInput."""
-    known = set(Wanted.__dataclass_fields__)
-    if unknown := set(values) - known:
-        raise BadInput(f"{where}: expected some of the columns {', '.join(sorted(known))}", found=", ".join(sorted(unknown)))
-    if values.get("path", "") not in ("", IMAGE, VOLUME):
-        raise BadInput(f"{where}: path is {IMAGE} or {VOLUME}", found=values["path"])
-    return values

@@ -90,6 +90,15 @@ class Place:
         keys = ("project_id", "tenant_id", "os-vol-tenant-attr:tenant_id", "owner")
         return [row for row in found if next((row[key] for key in keys if row.get(key)), self.project) == self.project]
 
+    def holds(self, server: Row, name: str) -> bool:
+        """Whether a server runs on the volume that holds the first disk of the machine `name`.
+
+        One that is being built, or failed to be, has no volume yet: the plan of the server itself tells what it is.
+        """
+        ours = {row["id"] for row in self.named("volumes", f"{name}-disk0")}
+        held = server.get("os-extended-volumes:volumes_attached") or ()
+        return any(item["id"] in ours for item in held) or (not held and server.get("status") in ("BUILD", "ERROR"))
+
     def free(self) -> float | None:
         """GiB free in the roomiest pool; None where the site does not tell (that needs an administrator)."""
         free = [room for pool in self.rows["pools"] if (room := _room(pool)) is not None]

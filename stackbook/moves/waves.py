@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 from csv import DictReader
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from stackbook.errors import BadInput, Refused
 from stackbook.migration.bundle import inspect
-from stackbook.moves.move import Fitting, Move, Wanted, check_wanted, refused
+from stackbook.moves.move import Fitting, Move, refused
 from stackbook.moves.place import Place
+from stackbook.moves.wanted import Wanted, check_wanted, pairs
 from stackbook.resources.waiting import Ticker
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 Row = dict[str, Any]
 BUNDLES = (".ova", ".ovf", ".vmx")
 MOST = 500
+YES, STOPPED = "yes", "stopped"
 
 
 @dataclass(frozen=True)
@@ -28,6 +30,8 @@ class Wave:
     """Machines that move together; shown as one table of OK, WARN and STOP."""
 
     moves: list[Move] = field(repr=False)
+    finished: frozenset[str] = frozenset()
+    """Names of machines whose server is there, on the volume that holds their first disk."""
 
     @property
     def rows(self) -> list[Row]:
@@ -36,18 +40,19 @@ class Wave:
 
     @property
     def stops(self) -> list[Row]:
-        """What stands in the way, as preflight shows it."""
-        return [row for move in self.moves for row in move.stops]
+        """What stands in the way of those that move, as preflight shows it."""
+        return [row for move in self.moves if not move.skipped for row in move.stops]
 
     @property
     def desired(self) -> list[Resource]:
-        """The resources of all machines; what two share is listed once."""
-        return list({resource.address: resource for move in self.moves for resource in move.desired}.values())
+        """The resources of all machines that move; what two share is listed once."""
+        moving = (move for move in self.moves if not move.skipped)
+        return list({resource.address: resource for move in moving for resource in move.desired}.values())
 
     @property
     def table(self) -> list[Row]:
-        """A row for each machine: what it is and how many OK, WARN and STOP it has."""
-        return [_summary(move) for move in self.moves]
+        """A row for each machine: what it is, what becomes of it, and how many OK, WARN and STOP it has."""
+        return [_summary(move, self.finished) for move in self.moves]
 
     def __repr__(self) -> str:
         return "\n".join(f"{move.name}\n{move!r}" for move in self.moves)
@@ -58,13 +63,14 @@ class Wave:
         return str(frame(self.rows)._repr_html_())
 
 
-def wave(machines: str, site: Site, **common: str) -> Wave:
+def wave(machines: str, site: Site, *, options: str = "", **common: str) -> Wave:
     """Where the machines of a CSV or a folder fit on `site`, together.
 
-    A CSV has the column ``bundle`` (paths as seen from the CSV) and any of `Wanted`'s others; `common` holds for
-    machines whose column is empty. Of a folder, every OVA, OVF and VMX is taken. A bundle that is refused is a STOP.
+    A CSV has the column ``bundle`` (paths as seen from the CSV) and any of `Wanted`'s others; `common`, and ``key=value``
+    pairs in `options`, hold for machines whose column is empty. Of a folder, every OVA, OVF and VMX is taken. A bundle
+    that is refused is a STOP. ``skip=yes`` in a row leaves that machine out; ``skip=stopped`` those that have a STOP.
     """
-    check_wanted(common, "wave")
+    common = check_wanted({**common, **pairs(options)}, "wave")
     place, ticker = Place(site), Ticker("machines")
     listed = _listed(Path(machines).expanduser())
     moves = []
@@ -73,14 +79,30 @@ def wave(machines: str, site: Site, **common: str) -> Wave:
         moves.append(_fit(Wanted(**{**common, **row}), place))
     ticker.close()
     _names_once(moves)
-    return Wave(moves)
+    finished = frozenset(
+        move.name for move in moves if any(place.holds(row, move.name) for row in place.named("servers", move.name))
+    )
+    return Wave([_skipped(move, {**common, **row}.get("skip", "")) for move, row in zip(moves, listed, strict=True)], finished)
 
 
 def _fit(wanted: Wanted, place: Place) -> Move:
+    if wanted.skip == YES:
+        return Move(wanted.name or os.path.basename(wanted.bundle), None, [], [], skipped="skip=yes")
     try:
         return Fitting(inspect(wanted.bundle), place, wanted).move()
     except (Refused, BadInput) as error:
         return refused(wanted.name or os.path.basename(wanted.bundle), error)
+
+
+def _skipped(move: Move, skip: str) -> Move:
+    """The move, left out where that was asked for: with a row that says so."""
+    if skip not in ("", YES, STOPPED):
+        raise BadInput(f"{move.name}: skip is {YES}, {STOPPED} or empty", found=skip)
+    why = move.skipped or (f"it has {len(move.stops)} STOP" if skip == STOPPED and move.stops else "")
+    if not why:
+        return move
+    row = {"machine": move.name, "level": "SKIP", "about": "wave", "found": f"left out: {why}", "hint": "another wave takes it"}
+    return replace(move, rows=[*move.rows, row], skipped=why)
 
 
 def _listed(path: Path) -> list[dict[str, str]]:
@@ -130,7 +152,9 @@ def _names_once(moves: list[Move]) -> None:
             move.rows.append(row)
 
 
-def _summary(move: Move) -> Row:
+def _summary(move: Move, finished: frozenset[str]) -> Row:
+    what = f"left out: {move.skipped}" if move.skipped else "stopped" if move.stops else "to move"
+    state = "there already" if move.name in finished and not move.skipped else what
     counts = {level: sum(row["level"] == level for row in move.rows) for level in ("OK", "WARN", "STOP")}
     disks = move.bundle.disks if move.bundle else ()
-    return {"machine": move.name, "disks": len(disks), "GiB": sum(disk.gib for disk in disks), **counts}
+    return {"machine": move.name, "state": state, "disks": len(disks), "GiB": sum(disk.gib for disk in disks), **counts}
