@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-host lint types unit system env docs bench fuzz tempest clean
+.PHONY: help demo test test-host lint types unit system env docs bench fuzz guided tempest clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -53,6 +53,10 @@ bench: env
 
 fuzz: env
 	$(BIN)/python -m tests.migration.fuzz $(or $(SECONDS_EACH),600)
+
+guided: env
+	$(BIN)/python -m pip install --quiet atheris
+	$(BIN)/python -m tests.migration.guided $(or $(SECONDS_EACH),3600)
 
 tempest: env
 	$(BIN)/python tests/tempest/run.py

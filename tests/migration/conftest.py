@@ -61,6 +61,23 @@ def roomy(sandbox: Path, cloud: Any) -> Iterator[None]:
         cloud.block_storage.put(path, json={"quota_set": {"gigabytes": quota}}, raise_exc=True)
 
 
+@pytest.fixture
+def ample(cloud: Any) -> Iterator[None]:
+    """Quota for many machines."""
+    wanted = {
+        cloud.block_storage: {"volumes": 100, "gigabytes": 1000},
+        cloud.compute: {"instances": 100, "cores": 200, "ram": 1 << 20},
+    }
+    path, before = f"/os-quota-sets/{cloud.current_project_id}", []
+    for service, more in wanted.items():
+        known = service.get(path).json()["quota_set"]
+        before.append((service, {name: known[name] for name in more}))
+        service.put(path, json={"quota_set": more}, raise_exc=True)
+    yield
+    for service, less in before:
+        service.put(path, json={"quota_set": less}, raise_exc=True)
+
+
 def orphans(cloud: Any) -> dict[str, list[str]]:
     """What there is of volumes, images, servers and ports without a network of its own, by name."""
     return {

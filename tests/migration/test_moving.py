@@ -7,19 +7,18 @@ import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from stackbook import apply, plan, plan_undo, verify
-from stackbook.errors import CloudFailed, PlanNotApproved, StackbookError
-from stackbook.journal import Run, open_run
+from stackbook.errors import BadInput, CloudFailed, PlanNotApproved, StackbookError
+from stackbook.journal import Run
 from stackbook.migration import passage
 from stackbook.moves import consoles, fit, landed, wave
 from stackbook.moves.move import Move
-from stackbook.resources import Disk, disk_place, disk_upload
+from stackbook.resources import Disk, disk_place
 from stackbook.site import Site
 
 from . import bundles
@@ -77,19 +76,22 @@ MACHINES = (bios, uefi, windows, split)
 
 
 @contextmanager
-def requests(kill: int = 0) -> Iterator[list[tuple[str, str]]]:
-    """Lists the requests that write; kills this process before the `kill`-th one is sent (negative: after its answer)."""
+def requests(kill: int = 0, methods: tuple[str, ...] = WRITES) -> Iterator[list[tuple[str, str]]]:
+    """Lists the requests that write (or are of other `methods`).
+
+    Kills this process before the `kill`-th one is sent (negative: after its answer).
+    """
     from keystoneauth1.session import Session
 
     original, found = Session.request, list[tuple[str, str]]()
 
     def request(self: Any, url: str, method: str, *arguments: Any, **options: Any) -> Any:
-        if method in WRITES and "/auth/tokens" not in url:
+        if method in methods and "/auth/tokens" not in url:
             found.append((method, url))
             if kill == len(found):
                 os.kill(os.getpid(), signal.SIGKILL)
         answer = original(self, url, method, *arguments, **options)
-        if method in WRITES and "/auth/tokens" not in url and kill == -len(found):
+        if method in methods and "/auth/tokens" not in url and kill == -len(found):
             os.kill(os.getpid(), signal.SIGKILL)
         return answer
 
@@ -276,25 +278,6 @@ def test_changed_between_plan_and_apply(new_site: NewSite, cloud: Any, tmp_path:
     assert orphans(cloud) == before
 
 
-def test_token_is_renewed(new_site: NewSite, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A token that would end during the upload is replaced before it begins; one that was revoked since, too."""
-    site = new_site()
-    planned = planned_disk(tmp_path, site)
-    tokens = []
-    original = disk_upload._renew
-
-    def renewed(conn: Any) -> None:
-        tokens.append(conn.session.get_token())
-        original(conn)
-        tokens.append(conn.session.get_token())
-
-    monkeypatch.setattr(disk_upload, "LEAST_LIFE", 10**9)
-    monkeypatch.setattr(disk_upload, "_renew", renewed)
-    apply(planned, site, approve="yes")
-    assert tokens[0] != tokens[1]
-    undo(site.run, new_site())
-
-
 def planned_disk(folder: Path, site: Site, sizes: tuple[int, ...] = (6 * MIB,)) -> Any:
     """The plan of one small disk, or of several."""
     path = folder / "small.ova"
@@ -302,54 +285,6 @@ def planned_disk(folder: Path, site: Site, sizes: tuple[int, ...] = (6 * MIB,)) 
         bundles.ova(folder, "small", sizes)
     move = fit(str(path), site, networks="app", ips="any", macs="new")
     return plan([wanted for wanted in move.desired if isinstance(wanted, Disk)], site)
-
-
-def test_killed_at_each_step(new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
-    """A kill -9 before and after each request that writes: run again, all is there once; undone, nothing is left."""
-    before = orphans(cloud)
-    count = len(steps(new_site(), tmp_path))
-    assert count >= 5
-    for number in range(1, count + 1):
-        for kill in (number, -number) if number < 4 else (number if number % 2 else -number,):
-            site = new_site()
-            planned = planned_disk(tmp_path, site)
-            assert killed(partial(apply, planned, site, approve="yes"), kill), kill
-            if number % 2:
-                resumed = Site(site.settings, open_run(site.run.folder))
-                left = planned_disk(tmp_path, resumed)
-                apply(left, resumed)  # approved before
-                assert verify(left, resumed) == []
-                assert len(orphans(cloud)["volumes"]) == len(before["volumes"]) + 1
-                assert orphans(cloud)["images"] == before["images"], kill
-            undo(site.run, new_site())
-            assert orphans(cloud) == before, kill
-
-
-@pytest.mark.parametrize("kill", [-5, 7, -8])
-def test_killed_while_the_next_is_sent(kill: int, new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
-    """The next disk is sent while cinder copies this one: begun in the journal first, taken up by resume, and by undo."""
-    before, site, sizes = orphans(cloud), new_site(), (6 * MIB, 5 * MIB)
-    planned = planned_disk(tmp_path, site, sizes)
-    assert killed(partial(apply, planned, site, approve="yes"), kill)
-    begun = [event for event in site.run.events() if event["event"] == "started"]
-    assert [bool(event.get("ahead")) for event in begun][:2] == [False, True]
-    if kill != 7:
-        resumed = Site(site.settings, open_run(site.run.folder))
-        left = planned_disk(tmp_path, resumed, sizes)
-        apply(left, resumed)
-        assert verify(left, resumed) == []
-        assert len(orphans(cloud)["volumes"]) == len(before["volumes"]) + 2
-    undo(site.run, new_site())
-    assert orphans(cloud) == before
-
-
-def steps(site: Site, folder: Path) -> list[tuple[str, str]]:
-    """The requests that write when one disk is moved; taken back again."""
-    planned = planned_disk(folder, site)
-    with requests() as found:
-        apply(planned, site, approve="yes")
-    undo(site.run, site)
-    return found
 
 
 def killed(act: Callable[[], Any], kill: int) -> bool:
@@ -365,23 +300,45 @@ def killed(act: Callable[[], Any], kill: int) -> bool:
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
 
 
-def test_plan_of_twenty_machines(new_site: NewSite, tmp_path: Path) -> None:
-    """Twenty machines of a CSV are planned together within a minute, without one request that writes."""
-    import time
-
+def test_plan_of_twenty_machines(new_site: NewSite, ample: None, tmp_path: Path) -> None:
+    """Twenty machines of a CSV are planned together without one request that writes, and with few that read."""
     made = bundles.ova(tmp_path, "m", (2 * MIB,), macs=(None,))
     lines = [f"{Path(made.path).name},m{n},192.0.2.{100 + n},00:50:56:0e:00:{n:02x}" for n in range(20)]
     (tmp_path / "wave.csv").write_text("\n".join(["bundle,name,ips,macs", *lines]))
-    site, begun = new_site(), time.monotonic()
-    assert site.conn.current_project_id
-    with requests() as written:
+    site = new_site()
+    with requests() as written, requests(methods=("GET",)) as read:
         found = wave(str(tmp_path / "wave.csv"), site, networks="app")
-        planned = plan([wanted for move in found.moves[:5] for wanted in move.desired], site)
-    assert written == []
-    assert len(found.moves) == 20
-    assert len(planned) == 15
-    assert all("quota" in row["check"] for row in found.stops), found.stops
-    assert time.monotonic() - begun < 60
+        planned = plan(found.desired, site, preflight=found.stops)
+    assert (written, found.stops, len(found.moves), len(planned)) == ([], [], 20, 60)
+    assert len(read) <= 30 + 10 * 20
+
+
+def test_waves(new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
+    """Machines left out, stopped and there already each have their row; the others move without them."""
+    for name in ("a", "b", "c"):
+        bundles.ova(tmp_path, name, (2 * MIB,), macs=(f"00:50:56:30:00:0{ord(name) % 8}",))
+    (tmp_path / "cut.ova").write_bytes((tmp_path / "a.ova").read_bytes()[:70_000])
+    lines = ("bundle,ips,skip", "a.ova,192.0.2.51,", "b.ova,,", "c.ova,192.0.2.53,yes", "cut.ova,192.0.2.54,")
+    (tmp_path / "wave.csv").write_text("\n".join(lines))
+    before, site, listed = orphans(cloud), new_site(), str(tmp_path / "wave.csv")
+    held = wave(listed, site, networks="app")
+    states = {row["machine"]: row["state"] for row in held.table}
+    assert states == {"a": "to move", "b": "stopped", "c.ova": "left out: skip=yes", "cut.ova": "stopped"}
+    assert len(held.stops) == 2
+    found = wave(listed, site, networks="app", options="skip=stopped")
+    assert found.stops == []
+    assert [row["machine"] for row in found.rows if row["level"] == "SKIP"] == ["b", "c.ova", "cut.ova"]
+    apply(plan(found.desired, site, preflight=found.stops), site, approve="yes")
+    assert landed(found, site) == []
+    assert [row["server"] for row in consoles(found, site)] == ["a"]
+    (tmp_path / "wave.csv").write_text("\n".join(lines).replace("b.ova,,", "b.ova,192.0.2.52,"))
+    again = wave(listed, site, networks="app", options="skip=stopped")
+    assert {row["machine"]: row["state"] for row in again.table}["a"] == "there already"
+    assert {change.address for change in plan(again.desired, site).plan} == {"disk/b-disk0", "port/app/b-nic0", "server/b"}
+    with pytest.raises(BadInput, match="skip is"):
+        wave(listed, site, networks="app", options="skip=maybe")
+    undo(site.run, new_site())
+    assert orphans(cloud) == before
 
 
 def test_what_stands_in_the_way(new_site: NewSite, tmp_path: Path) -> None:
