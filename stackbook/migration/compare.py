@@ -74,8 +74,8 @@ def _each(runs: Iterable[Run], act: Callable[[int, int], T], tell: Tell | None) 
             for (at, count), made in zip(batch, pool.map(lambda block: act(*block), batch), strict=True):
                 yield at, count, made
                 done += count
-            if tell is not None:
-                tell(done, total)
+                if tell is not None:
+                    tell(done, total)
 
 
 def _batches(runs: Iterable[Run]) -> Iterator[list[Run]]:

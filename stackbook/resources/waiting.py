@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from stackbook.errors import CloudFailed
 
 T = TypeVar("T")
 EVERY = 1.5
 """Seconds between two signs of life: with what one of them may be late, no two are more than two apart."""
+RECENTLY = 5.0
 PACE = 0.4
 """Seconds between two questions, growing to at most five times that."""
 
@@ -21,9 +22,13 @@ class Ticker:
     Lines of its own, `about` something, begin with an ellipsis: reports leave them out, once the thing is done.
     """
 
+    last: ClassVar[float] = 0.0
+    """When any ticker told something: the next phase of the same work goes on from there."""
+
     def __init__(self, about: str = "") -> None:
         self.about = about
-        self.begun = self.said = time.monotonic()
+        self.begun = time.monotonic()
+        self.said = Ticker.last if self.begun - Ticker.last < RECENTLY else self.begun
         self.width = 0
 
     def tell(self, text: str) -> None:
@@ -37,7 +42,7 @@ class Ticker:
         if self.width + len(part) > 100:
             part, self.width = f"\n{'…' if self.about else '   '}{part}", 0
         self.width += len(part)
-        self.said = now
+        self.said = Ticker.last = now
         print(part, end="", flush=True)
 
     def pause(self, seconds: float, text: str) -> None:
