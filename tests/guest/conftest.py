@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from stackbook.config import SiteSettings
+from stackbook.engine import apply, plan_undo
 from stackbook.hosts import Host
 from stackbook.journal import new_run
 from stackbook.site import Site
@@ -38,3 +39,9 @@ def lab(guest: Guest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callab
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     settings = SiteSettings("lab", "debian", hosts={NAME: guest.settings(NAME)})
     return lambda: Site(settings, new_run("test", "lab", tmp_path / "runs"))
+
+
+def undone(site: Site, back: Site) -> None:
+    """Take the run of `site` back, under the run of `back`."""
+    planned = plan_undo(site.run, back)
+    apply(planned, back, approve=planned.digest)

@@ -8,9 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from stackbook.hosts import SshHost
+from stackbook.site import Site
 
 
-def killed_at(command: str, moment: str, act: Callable[[], None]) -> bool:
+def killed_at(command: str, moment: str, act: Callable[[], object]) -> bool:
     """Call `act` in a child that dies `moment` ("before" or "after") the first run of `command`; whether it died so."""
     child = os.fork()
     if not child:
@@ -21,6 +22,14 @@ def killed_at(command: str, moment: str, act: Callable[[], None]) -> bool:
             os._exit(1)
     _, status = os.waitpid(child, 0)
     return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+
+
+def reopened(site: Site) -> Site:
+    """The site for use in a child: its connections are its own, not the parent's."""
+    for host in site.hosts.values():
+        assert isinstance(host, SshHost)
+        host._open = None
+    return site
 
 
 def _die_at(command: str, moment: str) -> None:
