@@ -9,19 +9,17 @@ from typing import Any
 
 from stackbook.hosts import SshHost
 from stackbook.site import Site
+from tests.killing import killed
 
 
 def killed_at(command: str, moment: str, act: Callable[[], object]) -> bool:
     """Call `act` in a child that dies `moment` ("before" or "after") the first run of `command`; whether it died so."""
-    child = os.fork()
-    if not child:
+
+    def armed() -> None:
         _die_at(command, moment)
-        try:
-            act()
-        finally:
-            os._exit(1)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        act()
+
+    return killed(armed)
 
 
 def reopened(site: Site) -> Site:

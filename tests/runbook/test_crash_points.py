@@ -20,6 +20,7 @@ from stackbook.errors import PlanNotApproved
 from stackbook.journal import JOURNAL, RUN_VARIABLE, Event, Run, new_run, open_run, read_events
 from stackbook.runbook.record import record
 from tests.fakes import FakeThing, keep, things
+from tests.killing import killed
 
 CHANGES = 10
 LINES = 3 + 2 * CHANGES + 2
@@ -49,17 +50,14 @@ def begun(books: Path) -> Path:
     return run.folder
 
 
-def killed(act: Callable[[], None], line: int, when: str) -> bool:
+def killed_at(line: int, when: str, act: Callable[[], None]) -> bool:
     """Call `act` in a child that dies at its `line`-th journal line; whether it died."""
-    child = os.fork()
-    if not child:
+
+    def armed() -> None:
         _die_at(line, when)
-        try:
-            act()
-        finally:
-            os._exit(0)
-    _, status = os.waitpid(child, 0)
-    return os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGKILL
+        act()
+
+    return killed(armed)
 
 
 def _die_at(line: int, when: str) -> None:
@@ -97,7 +95,7 @@ def test_a_run_killed_at_any_line_is_resumed(line: int, when: str, books: Path, 
     monkeypatch.setenv(RUN_VARIABLE, "")
     monkeypatch.setattr(os, "fsync", lambda _: None)  # a killed process loses nothing that the system has
     folder = begun(books)
-    assert killed(lambda: work(folder, "yes"), line, when)
+    assert killed_at(line, when, lambda: work(folder, "yes"))
     found = record(folder)
     made = sum(name != "old" for name in things()) + (things()["old"]["size"] == 2)
     assert found["status"] == "interrupted"
@@ -132,5 +130,5 @@ def test_the_lines_are_all_there_are(books: Path, monkeypatch: pytest.MonkeyPatc
     """A run that nobody kills writes as many lines as the loop above kills at."""
     monkeypatch.setenv(RUN_VARIABLE, "")
     folder = begun(books)
-    assert not killed(lambda: work(folder, "yes"), LINES, "after")
+    assert not killed_at(LINES, "after", lambda: work(folder, "yes"))
     assert len(list(read_events(folder / JOURNAL))) == LINES
