@@ -16,6 +16,7 @@ _HOMES = {
     "plan_undo": "stackbook.engine",
     "verify": "stackbook.engine",
     "preflight": "stackbook.tables",
+    "proofs": "stackbook.proof",
     "prove": "stackbook.checks",
     "survey": "stackbook.tables",
     "untouched": "stackbook.tables",

@@ -38,6 +38,23 @@ class Proof(list[dict[str, Any]]):
         return proof_html(self)
 
 
+class Proofs(tuple[Proof, ...]):
+    """Several proofs, shown one below the other."""
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        return "".join(proof._repr_html_() for proof in self)
+
+
+def proofs(*found: Proof) -> Proofs:
+    """The proofs of one cell, so that it shows all of them and not only the last."""
+    return Proofs(found)
+
+
 def _line(row: Row) -> str:
     return ", ".join(f"{name} {one_line(shown(value))}" for name, value in row.items())
 

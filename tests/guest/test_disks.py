@@ -9,14 +9,14 @@ from collections.abc import Callable
 import pytest
 
 from stackbook import storage
-from stackbook.engine import apply, plan, plan_undo, verify
+from stackbook.engine import apply, plan, verify
 from stackbook.errors import BadInput, Refused
-from stackbook.hosts import Host, SshHost
+from stackbook.hosts import Host
 from stackbook.plans import Resource
 from stackbook.resources import PhysicalVolume, VolumeGroup
 from stackbook.site import Site
-from tests.guest.conftest import NAME
-from tests.guest.dying import killed_at
+from tests.guest.conftest import NAME, undone
+from tests.guest.dying import killed_at, reopened
 
 GROUP = "cinder-volumes"
 
@@ -33,12 +33,6 @@ def groups(host: Host) -> dict[str, list[str]]:
     """Volume groups of the host and their disks; "" for disks of none."""
     rows = json.loads(host.run(["pvs", "--reportformat", "json", "-o", "pv_name,vg_name"]).out)["report"][0]["pv"]
     return {name: [row["pv_name"] for row in rows if row["vg_name"] == name] for name in {row["vg_name"] for row in rows}}
-
-
-def undone(site: Site, back: Site) -> None:
-    """Take the run of `site` back, under the run of `back`."""
-    planned = plan_undo(site.run, back)
-    apply(planned, back, approve=planned.digest)
 
 
 def test_a_group_is_made_used_and_undone(lab: Callable[[], Site], guest_host: Host) -> None:
@@ -92,15 +86,7 @@ def test_killed_in_the_middle(command: str, moment: str, lab: Callable[[], Site]
     """Kill -9 around each step, then the same again: one group, nothing twice; undone from both runs, nothing is left."""
     site = lab()
     planned = plan(wanted("/dev/vdd"), site)
-    digest = planned.digest
-
-    def act() -> None:
-        host = site.host(NAME)
-        assert isinstance(host, SshHost)
-        host._open = None  # the parent's connection is not the child's
-        apply(planned, site, approve=digest)
-
-    assert killed_at(command, moment, act)
+    assert killed_at(command, moment, lambda: apply(planned, reopened(site), approve=planned.digest))
     again = lab()
     rest = plan(wanted("/dev/vdd"), again)
     apply(rest, again, approve=rest.digest)

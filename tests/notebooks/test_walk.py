@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from stackbook.resources.inventory import collect
 from stackbook.site import Site
 
 from .cases import CASES, NOTHING_TO_UNDO, NOW, READ_ONLY, WITH_FILES
@@ -29,8 +30,6 @@ def options(values: dict[str, str]) -> list[str]:
 
 def state(site: Site, home: Path) -> dict[str, Any]:
     """What a person would compare: names in the cloud, every byte below the hosts' /etc, and their bridges."""
-    from stackbook.resources.inventory import collect
-
     names = {kind: sorted(str(row.get("name")) for row in rows) for kind, rows in collect(site, KINDS).items()}
     files = {str(path): path.read_bytes() for path in sorted(home.glob("hosts/*/etc/**/*")) if path.is_file()}
     return {"cloud": names, "hosts": files, "bridges": [_bridges(root) for root in sorted(home.glob("hosts/*"))]}
@@ -44,22 +43,33 @@ def _bridges(root: Path) -> str:
 
 def test_every_runbook_has_its_case() -> None:
     """A runbook without a case would not be tested."""
-    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {*CASES, *WITH_FILES, *READ_ONLY, "undo"}
+    assert {path.stem for path in NOTEBOOKS.glob("*.ipynb")} == {*CASES, *WITH_FILES, *READ_ONLY, "first-server", "undo"}
 
 
 def test_walk(stackbook: Command, site: Site, sandbox: Path, workspace: Path) -> None:
     """Each runbook in turn is planned, refused, applied, proved and idempotent; undone in reverse order, all is as before."""
     before = state(site, sandbox)
-    made = {name: walk(stackbook, name) for name in CASES}
+    made = {name: walk(stackbook, name, values) for name, values in CASES.items()}
     nbval(workspace)
     for name, run in reversed(made.items()):
         undo(stackbook, run, lasting=name in NOTHING_TO_UNDO)
     assert state(site, sandbox) == before
 
 
-def walk(stackbook: Command, name: str) -> str:
+def test_from_packstack_to_the_first_server(stackbook: Command, site: Site, sandbox: Path) -> None:
+    """One plan from the disk to the server, on a sandbox as Packstack leaves it; proved, repeated, undone to the byte."""
+    before = state(site, sandbox)
+    run = walk(stackbook, "first-server", {})
+    (server,) = [row for row in collect(site, ["servers"])["servers"] if row["name"] == "first"]
+    assert server["status"] == "ACTIVE"
+    assert "192.0.2.50" in str(server["addresses"])
+    undo(stackbook, run)
+    assert state(site, sandbox) == before
+
+
+def walk(stackbook: Command, name: str, values: dict[str, str]) -> str:
     """One runbook, forwards; the name of the run that applied it."""
-    words = ["run", name, *options(CASES[name])]
+    words = ["run", name, *options(values)]
     code, planned = stackbook(*words)
     assert (code, planned["status"], planned["done"]) == (AWAITS_APPROVAL, "planned", 0), planned["error"]
     assert planned["digest"].startswith("p-")
