@@ -118,7 +118,7 @@ class _Trace:
         others = [event for event in found.events if (event.host, event.file, event.offset) not in seen]
         self.found = Found(self.found.events, list(dict.fromkeys([*self.found.skipped, *found.skipped])), self.found.stats)
         near = [hit for hit in matched(others, self.known, linked=False) if hit.signature.scope == "host"]
-        return [hit for hit in near if not over(hit, others, max(times))]
+        return [hit for hit in near if not over(hit, [*events, *others], max(times))]
 
     def _times(self, events: Sequence[LogEvent], hits: Sequence[Hit]) -> list[datetime]:
         """Those of the errors; else of all lines; where nothing failed, of the last only: a server may be years old."""

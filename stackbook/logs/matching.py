@@ -24,12 +24,22 @@ def matched(events: Iterable[LogEvent], known: Signatures, *, linked: bool) -> l
     return hits
 
 
+JOURNAL = "journal"
+"""The file of an event that journald tells."""
+
+
 def over(hit: Hit, events: Iterable[LogEvent], until: datetime) -> bool:
     """Whether what `hit` tells had come to an end on its host before `until`."""
     if not hit.signature.over or hit.evidence.time is None:
         return False
     ending = re.compile(hit.signature.over)
-    same = (event for event in events if (event.host, event.service) == (hit.evidence.host, hit.evidence.service))
+    entry = hit.evidence.event
+    printed = entry is not None and entry.file == JOURNAL  # what follows there is the rest of the complaint
+    same = (
+        event
+        for event in events
+        if (event.host, event.service) == (hit.evidence.host, hit.evidence.service) and not (printed and event.file == JOURNAL)
+    )
     return any(event.time and hit.evidence.time < event.time < until and ending.search(event.message) for event in same)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -23,6 +24,8 @@ from tests.conftest import SANDBOX
 from .provoke import ASKS, Provoker, flat, net, on_network
 
 KNOWN = faults.faults()
+GONE_S = 20.0
+"""Seconds that a service may take to delete what heal took away."""
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 NEEDS_A_SERVER = ("dhcp-agent-dead", "port-bound-elsewhere")
 Trace = Callable[[str], Diagnosis]
@@ -122,6 +125,9 @@ def test_named(name: str, made: Provoker, trace: Trace, sandbox: Path, named: di
     named[name] = [cause.signature for cause in found.causes]
     assert named[name] == [KNOWN[name].cause], repr(found)
     assert found.causes[0].evidence[0].evidence.text
+    until = time.monotonic() + GONE_S
+    while (files(sandbox), state(sandbox, made.cloud)) != before and time.monotonic() < until:
+        time.sleep(0.5)  # services delete in their own time
     assert (files(sandbox), state(sandbox, made.cloud)) == before
     assert faults.broken(SANDBOX) == []
 
