@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from stackbook.logs.chain import Hit
 from stackbook.logs.event import Clock, Found
@@ -14,6 +14,9 @@ from stackbook.logs.timeline import merge
 
 WORTH_TELLING = 60.0
 """Seconds of difference that OpenStack does not put up with for long."""
+
+RECENT = timedelta(minutes=10)
+"""A clock that is right is taken to have been right for so long."""
 
 
 def set_right(found: Found) -> Found:
@@ -34,6 +37,14 @@ def skews(clocks: Mapping[str, Clock], known: Signatures) -> Iterator[Hit]:
             yield Hit(
                 known["clock-skew"], Evidence(host, "clock, compared with ours", None, clock_text(host, clock), values=values)
             )
+
+
+def overruled(hit: Hit, clocks: Mapping[str, Clock], failed: datetime | None) -> bool:
+    """Whether a line says that a clock is wrong which is right now: for a failure of the last minutes the clock itself counts."""
+    if hit.signature.id != "clock-skew" or hit.evidence.event is None or failed is None:
+        return False
+    host = hit.evidence.values.get("host", "")
+    return host in clocks and host not in wrong(clocks) and datetime.now(UTC) - failed < RECENT
 
 
 def clock_text(host: str, clock: Clock) -> str:

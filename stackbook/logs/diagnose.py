@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from stackbook.errors import BadInput
 from stackbook.logs.asking import Answers
 from stackbook.logs.chain import Hit, paths, symptoms
-from stackbook.logs.clocks import set_right, skews, wrong
+from stackbook.logs.clocks import overruled, set_right, skews, wrong
 from stackbook.logs.diagnosis import Cause, Diagnosis, joined
 from stackbook.logs.event import Found, LogEvent, Skipped
 from stackbook.logs.evidence import Evidence
@@ -96,7 +96,8 @@ class _Trace:
             )
         hits = [*told_failures(self.subject, self.known), *matched(events, self.known, linked=True)]
         hits += self._around(events, hits)
-        hits += skews(self.found.stats.clocks, self.known)
+        clocks, failed = self.found.stats.clocks, max(self._times(events, hits), default=None)
+        hits = [hit for hit in hits if not overruled(hit, clocks, failed)] + [*skews(clocks, self.known)]
         hits += findings(Case(self.subject, self.answers, hits), self.known)
         return self._concluded(events, hits)
 
