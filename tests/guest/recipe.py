@@ -10,7 +10,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 SUITE = "bookworm"
-MIRROR = "http://deb.debian.org/debian"
 PACKAGES = (
     "linux-image-cloud-amd64",
     "initramfs-tools",
@@ -76,7 +75,7 @@ def build(folder: Path, tell: Callable[[str], None]) -> None:
     tree = folder / "tree"
     tell("unpacking Debian (some minutes, once)")
     include = f"--include={','.join(PACKAGES)}"
-    _run(["debootstrap", "--variant=minbase", include, SUITE, str(tree), MIRROR], log=folder / "debootstrap.log")
+    _run(["debootstrap", "--variant=minbase", include, SUITE, str(tree), *_mirror()], log=folder / "debootstrap.log")
     tell("writing its disk")
     _configure(tree, folder)
     for name, kind in (("vmlinuz", "vmlinuz-*"), ("initrd", "initrd.img-*")):
@@ -84,6 +83,14 @@ def build(folder: Path, tell: Callable[[str], None]) -> None:
     _run(["mkfs.ext4", "-q", "-F", "-d", str(tree), str(folder / "root.img"), f"{DISK_MIB}M"])
     _run(["mkfs.ext4", "-q", "-F", str(folder / "used.img"), "64M"])
     shutil.rmtree(tree)
+
+
+def _mirror() -> list[str]:
+    """Where this machine has its own Debian packages from; nothing where it is another system: debootstrap knows a place."""
+    told = subprocess.run(
+        ["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)"], capture_output=True, text=True, check=False
+    )
+    return [uri for name, _, uri in (line.partition(" ") for line in told.stdout.splitlines()) if name == SUITE][:1]
 
 
 def _configure(tree: Path, folder: Path) -> None:
