@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import shlex
 import threading
+import time
 from collections.abc import Sequence
 from functools import cached_property
 from importlib.resources import files
@@ -87,9 +88,9 @@ class SshHost(Host):
         raise HostFailed(f"{self.name}:{path} can't be {verb}: {said[-1]}", hint=self._hint)
 
     def _carry_out(self, argv: Sequence[str], sent: bytes, timeout: float, limit: int) -> tuple[int, bytes, bytes]:
-        shown = f"{shlex.join(argv)[:200]} ended"
+        shown, began = f"{shlex.join(argv)[:200]} ended", time.monotonic()
         code, out, err = self._execute(self._line(argv, timeout), sent, timeout, limit, shown)
-        if code == TIMED_OUT and not out and not err:
+        if code == TIMED_OUT and time.monotonic() - began >= timeout:  # else it is the command's own code
             raise self._too_long(argv, timeout)
         return code, out, err
 

@@ -57,6 +57,9 @@ def test_limits(host: SshHost) -> None:
     """A command that takes too long, or answers too much, is given up."""
     with pytest.raises(HostFailed, match=r"sleep 30 did not end within 0\.3 s"):
         host.run(["sleep", "30"], timeout=0.3)
+    with pytest.raises(HostFailed, match=r"did not end within 0\.5 s"):
+        host.run(["sh", "-c", "echo begun; exec sleep 30"], timeout=0.5)
+    assert host.run(["sh", "-c", "exit 124"], check=False).code == 124
     with pytest.raises(HostFailed, match="more than 1,000 bytes"):
         host.run(["cat", "/dev/zero"], timeout=20, limit=1000)
     assert host.run(["echo", "still there"]).out == "still there\n"
