@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from stackbook.hosts import LocalHost
+from stackbook.resources import ovsdb
 
 if TYPE_CHECKING:
     from stackbook.hosts import Host
@@ -40,51 +41,29 @@ def _interface(link: Row) -> Row:
 
 def bridges(_: Site, host: Host) -> list[Row]:
     """Open vSwitch's interfaces, each with its bridge; what it could not do with one stands under `error`."""
-    asked = ["ovs-vsctl", "--timeout=10", "--format=json"]
-    bridge_rows = _records(host.run([*asked, "--columns=name,ports", "list", "Bridge"]).out)
+    bridge_rows = ovsdb.rows(host, "Bridge", ("name", "ports"))
     if not bridge_rows:
         return []
-    ports = {row["_uuid"]: row for row in _records(host.run([*asked, "--columns=_uuid,name,interfaces,tag", "list", "Port"]).out)}
-    links = {
-        row["_uuid"]: row for row in _records(host.run([*asked, "--columns=_uuid,name,type,mtu,error", "list", "Interface"]).out)
-    }
-    rows = [
+    ports = {row["_uuid"]: row for row in ovsdb.rows(host, "Port", ("_uuid", "name", "interfaces", "tag"))}
+    links = {row["_uuid"]: row for row in ovsdb.rows(host, "Interface", ("_uuid", "name", "type", "mtu", "error"))}
+    found = [
         {"bridge": bridge["name"], **_link(link, port)}
         for bridge in bridge_rows
-        for port in (ports[id] for id in _several(bridge["ports"]))
-        for link in (links[id] for id in _several(port["interfaces"]))
+        for port in (ports[id] for id in ovsdb.several(bridge["ports"]))
+        for link in (links[id] for id in ovsdb.several(port["interfaces"]))
         if not link["name"].startswith(PASSING)
     ]
-    return sorted(rows, key=lambda row: (row["bridge"], row["interface"]))
+    return sorted(found, key=lambda row: (row["bridge"], row["interface"]))
 
 
 def _link(link: Row, port: Row) -> Row:
-    told = {name: (_several(link[name]) or [None])[0] for name in ("mtu", "error")}
     return {
         "interface": link["name"],
         "type": link["type"],
-        "tag": (_several(port["tag"]) or [None])[0],
-        "mtu": told["mtu"],
-        "error": told["error"] or "",
+        "tag": ovsdb.optional(port["tag"]),
+        "mtu": ovsdb.optional(link["mtu"]),
+        "error": ovsdb.optional(link["error"]) or "",
     }
-
-
-def _records(text: str) -> list[Row]:
-    told = json.loads(text)
-    return [{name: _plain(value) for name, value in zip(told["headings"], row, strict=True)} for row in told["data"]]
-
-
-def _plain(value: Any) -> Any:
-    """OVSDB's forms ``["uuid", …]`` and ``["set", […]]`` as a text and a list."""
-    if isinstance(value, list) and len(value) == 2 and value[0] == "uuid":
-        return value[1]
-    if isinstance(value, list) and len(value) == 2 and value[0] == "set":
-        return [_plain(item) for item in value[1]]
-    return value
-
-
-def _several(value: Any) -> list[Any]:
-    return value if isinstance(value, list) else [value]
 
 
 def path_mtu(site: Site, host: Host) -> list[Row]:
