@@ -11,6 +11,7 @@ from stackbook.proof import Proof
 from stackbook.resources.links import links, operators_address, uses
 from stackbook.resources.ovs import interface_errors, ports_of
 from stackbook.resources.ovsdb import answers as open_vswitch
+from stackbook.services import service
 from stackbook.vlans import network_mtu, nic_of, switches
 
 if TYPE_CHECKING:
@@ -34,19 +35,22 @@ def warn(claim: str, rows: Rows) -> Proof:
 
 def agents_alive(site: Site) -> Rows:
     """Network agents and compute services that do not report; dead ones can't bind a port or boot a server."""
+    layout = site.settings.layout
     dead = [
-        _row(
-            f"{agent.agent_type} on {agent.host}", "does not report", "alive", f"systemctl status {agent.binary} on {agent.host}"
-        )
+        _row(f"{agent.agent_type} on {agent.host}", "does not report", "alive", _look(agent, layout))
         for agent in site.conn.network.agents()
         if not agent.is_alive
     ]
     down = [
-        _row(f"{service.binary} on {service.host}", service.state, "up", f"systemctl status {service.binary} on {service.host}")
-        for service in site.conn.compute.services()
-        if service.state != "up"
+        _row(f"{told.binary} on {told.host}", told.state, "up", _look(told, layout))
+        for told in site.conn.compute.services()
+        if told.state != "up"
     ]
     return dead + down
+
+
+def _look(told: Any, layout: str) -> str:
+    return f"{service(told.binary).look(layout)} on {told.host}"
 
 
 def mapping_reported(site: Site, physical_network: str) -> Rows:

@@ -16,6 +16,7 @@ from stackbook.logs.clocks import clock_text, set_right, wrong
 from stackbook.logs.gather import ambient
 from stackbook.logs.subject import moment
 from stackbook.proof import Proof
+from stackbook.services import service
 from stackbook.troubleshooting import MOST, trace
 
 if TYPE_CHECKING:
@@ -49,31 +50,28 @@ def _row(level: str, subject: str, summary: str, hint: str = "") -> Row:
     return {"level": level, "subject": subject, "summary": summary, "hint": hint}
 
 
-def agents(_: Site, answers: Answers) -> Iterator[Row]:
+def agents(site: Site, answers: Answers) -> Iterator[Row]:
     """Agents and services that do not report, or are switched off."""
     for agent in answers.agents:
         name = f"{agent['binary']} on {agent['host']}"
         if not agent.get("alive"):
-            yield _row(
-                "error", name, f"no report since {agent.get('heartbeat_timestamp')}", f"systemctl status {agent['binary']}"
-            )
+            yield _row("error", name, f"no report since {agent.get('heartbeat_timestamp')}", _look(site, agent))
         elif not agent.get("admin_state_up", True):
             yield _row("warning", name, "switched off by an administrator", "openstack network agent set --enable")
     for kind, services in (("compute", answers.compute_services), ("volume", answers.volume_services)):
-        for service in services:
-            name = f"{service['binary']} on {service['host']}"
-            if service.get("state") == "down":
-                yield _row(
-                    "error", name, f"down, no report since {service.get('updated_at')}", f"systemctl status {service['binary']}"
-                )
-            elif service.get("status") == "disabled":
-                why = service.get("disabled_reason") or "no reason given"
-                yield _row(
-                    "warning",
-                    name,
-                    f"disabled ({why})",
-                    f"openstack {kind} service set --enable {service['host']} {service['binary']}",
-                )
+        for told in services:
+            name = f"{told['binary']} on {told['host']}"
+            if told.get("state") == "down":
+                yield _row("error", name, f"down, no report since {told.get('updated_at')}", _look(site, told))
+            elif told.get("status") == "disabled":
+                why = told.get("disabled_reason") or "no reason given"
+                hint = f"openstack {kind} service set --enable {told['host']} {told['binary']}"
+                yield _row("warning", name, f"disabled ({why})", hint)
+
+
+def _look(site: Site, told: Row) -> str:
+    """The command that shows how a service is, where it runs."""
+    return f"{service(told['binary']).look(site.settings.layout)} on {str(told['host']).partition('@')[0]}"
 
 
 def pools(_: Site, answers: Answers) -> Iterator[Row]:
@@ -101,12 +99,12 @@ def quotas(_: Site, answers: Answers) -> Iterator[Row]:
     """Quotas that are used up, or nearly."""
     for project in answers.rows("identity", "/projects", "projects")[:MANY_PROJECTS]:
         id = project["id"]
-        for service, path, key in (
+        for api, path, key in (
             ("compute", f"/os-quota-sets/{id}/detail", "quota_set"),
             ("block_storage", f"/os-quota-sets/{id}?usage=True", "quota_set"),
             ("network", f"/quotas/{id}/details.json", "quota"),
         ):
-            for name, told in (answers.one(service, path, key) or {}).items():
+            for name, told in (answers.one(api, path, key) or {}).items():
                 if not isinstance(told, dict) or told.get("limit", -1) < 1:
                     continue
                 used = told.get("in_use", told.get("used", 0))
@@ -186,11 +184,11 @@ def _ends(host: str, port: int) -> datetime | None:
 
 def versions(site: Site, _: Answers) -> Iterator[Row]:
     """What the services speak, and how long a token lasts."""
-    for service in ("compute", "block_storage", "image", "network", "placement"):
+    for api in ("compute", "block_storage", "image", "network", "placement"):
         with suppress(Exception):  # a service that does not answer has its own row
-            data = getattr(site.conn, service).get_endpoint_data()
+            data = getattr(site.conn, api).get_endpoint_data()
             newest = ".".join(str(part) for part in data.max_microversion or data.api_version or ())
-            yield _row("info", service, f"API up to {newest}")
+            yield _row("info", api, f"API up to {newest}")
     with suppress(Exception):
         expires = site.conn.session.auth.get_access(site.conn.session).expires
         left = expires - datetime.now(UTC)

@@ -48,6 +48,11 @@ class Known:
         own = "nova-cpu.conf" if (layout, self.name) == ("devstack", "nova-compute") else self.files
         return tuple(f"/etc/{self.module}/{file}" for file in own.split())
 
+    def look(self, layout: str) -> str:
+        """What to type on its host to see how it is."""
+        unit = next(iter(self.units(layout)), self.name)
+        return f"docker ps --all --filter name={unit}" if layout == CONTAINERS else f"systemctl status {unit}"
+
     def log(self, layout: str) -> str:
         """Where it logs: a path on its host, or what to type where that is the journal."""
         if layout == "devstack":

@@ -219,3 +219,12 @@ def test_names_by_layout() -> None:
         for layout in LAYOUTS:
             if known.units(layout):
                 assert known.config(layout) and known.log(layout), (known.name, layout)
+
+
+def test_what_to_type_to_look_at_a_service() -> None:
+    """A hint names the unit or container that the layout has, not the service's own name."""
+    compute = service("nova-compute")
+    assert compute.look("packstack") == "systemctl status openstack-nova-compute"
+    assert compute.look("devstack") == "systemctl status devstack@n-cpu"
+    assert compute.look("kolla") == "docker ps --all --filter name=nova_compute"
+    assert service("ovn-controller").look("debian") == "systemctl status ovn-controller"
