@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -14,11 +13,11 @@ from stackbook.config import SiteSettings
 from stackbook.engine import apply, plan, plan_undo, verify
 from stackbook.errors import BadInput, PlanNotApproved, StackbookError, Unreachable
 from stackbook.hosts import HostFailed, SshHost
-from stackbook.hosts.exchange import exchange
 from stackbook.journal import new_run
 from stackbook.plans import Resource
 from stackbook.resources import IniOption
 from stackbook.site import Site
+from tests.cutting import at_each_step, cuts
 from tests.sshd import Sshd
 
 BEFORE = b"[ovs]\n# how it is\n#bridge_mappings =\nlocal_ip = 192.0.2.1\n\n[agent]\n"
@@ -110,34 +109,22 @@ def test_what_fails_changes_nothing(why: str, lab: Opened, sshd: Sshd, tmp_path:
     assert (host.read(str(path)), host.run(["ls", "-A", str(folder)]).out) == (before, listed)
 
 
-def test_a_connection_lost_at_each_step(lab: Opened, sshd: Sshd, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_connection_lost_at_each_step(lab: Opened, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Cut before or amid each command of an apply, then planned and applied again: done once, and undone to the byte."""
     path = tmp_path / "agent.ini"
-    calls, cut_at, moment = 0, -1, ""
+    wire = cuts(monkeypatch, amid_s=0.02)
 
-    def counted(*arguments: Any) -> Any:
-        nonlocal calls
-        calls += 1
-        if calls == cut_at and moment == "before":
-            sshd.cut()
-        if calls == cut_at and moment == "amid":
-            threading.Timer(0.02, sshd.cut).start()
-        return exchange(*arguments)
-
-    monkeypatch.setattr("stackbook.hosts.ssh.exchange", counted)
-
-    def attempt(at: int, when: str) -> int:
-        nonlocal calls, cut_at, moment
+    def attempt(number: int, moment: str) -> int:
         path.write_bytes(BEFORE)
         first = lab()
         planned = plan(wanted(path), first)
-        calls, cut_at, moment = 0, at, when
-        try:
-            apply(planned, first, approve=planned.digest)
-            verify(planned, first)
-        except Unreachable:
-            assert path.read_bytes() in (BEFORE, AFTER)
-        made, cut_at = calls, -1
+        with wire.at(number, moment):
+            try:
+                apply(planned, first, approve=planned.digest)
+                verify(planned, first)
+            except Unreachable:
+                assert path.read_bytes() in (BEFORE, AFTER)
+            made = wire.calls
         again = lab()
         applied(again, wanted(path))
         assert path.read_bytes() == AFTER
@@ -148,8 +135,4 @@ def test_a_connection_lost_at_each_step(lab: Opened, sshd: Sshd, tmp_path: Path,
         assert not list(tmp_path.glob(".agent*"))
         return made
 
-    steps = attempt(-1, "")
-    assert steps >= 4
-    for when in ("before", "amid"):
-        for at in range(1, steps + 1):
-            attempt(at, when)
+    at_each_step(attempt)
