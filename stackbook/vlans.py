@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from stackbook.site import Site
 
 SERVER, AGENT, ROUTERS = "neutron-server", "neutron-openvswitch-agent", "neutron-l3-agent"
+DRIVERS, PROJECT_TYPES = "type_drivers", ("tenant_network_types", "project_network_types")
+"""Options of ``[ml2]``; the second has two names: all releases know the first."""
 OVN_MAPPINGS = "ovn-bridge-mappings"
 DEFAULT_MTU = 1500
 OVN_CHASSIS = "ovn-encap-ip"
@@ -28,8 +30,8 @@ def vlan_on_hosts(site: Site, physical_network: str, bridge: str, nic: str = "",
 
     On every host that switches (one with an Open vSwitch agent's file, or an OVN chassis) the bridge, interface `nic` as
     its port (see `nic_of`), the files that bring both back at the host's next start, and the mapping, where that agent or
-    OVN reads it; on controllers the ``vlan`` type driver and the range of VLAN ids (`vlans`, as ``first:last``) that
-    projects may be given; then the restarts, the server's first.
+    OVN reads it; on controllers the ``vlan`` type driver, VLANs as the last type of network that projects get, and the
+    range of VLAN ids (`vlans`, as ``first:last``) that they may be given; then the restarts, the server's first.
     Items that are there already stay. A site without hosts in its settings gets an empty list.
     """
     controllers = site.with_role("controller")
@@ -107,10 +109,21 @@ def _server_options(site: Site, host: str, physical_network: str, vlans: str) ->
     span = f"{physical_network}:{vlan_range(vlans)}"
     path = _file(site, SERVER)
     ranges = _values(site, host, path, "ml2_type_vlan", "network_vlan_ranges")
-    return [
-        _option(host, path, "ml2", "type_drivers", with_item(_last(_values(site, host, path, "ml2", "type_drivers")), "vlan")),
-        _option(host, path, "ml2_type_vlan", "network_vlan_ranges", with_range(_last(ranges), span)),
-    ]
+    types = {**_types_of_networks(site, host, path), ("ml2_type_vlan", "network_vlan_ranges"): with_range(_last(ranges), span)}
+    return [_option(host, path, section, option, value) for (section, option), value in types.items()]
+
+
+def _types_of_networks(site: Site, host: str, path: str) -> dict[tuple[str, str], str]:
+    """VLANs among the drivers, and last among the types that projects get.
+
+    Drivers that are not set are left alone: neutron's own list holds all of them. An empty list of types is meant: projects
+    get no networks of their own.
+    """
+    found = {option: _values(site, host, path, "ml2", option) for option in (DRIVERS, *PROJECT_TYPES)}
+    types = next((option for option in PROJECT_TYPES if found[option]), PROJECT_TYPES[0])
+    wanted = [DRIVERS] if found[DRIVERS] else []
+    wanted += [types] if not found[types] or _last(found[types]).strip() else []
+    return {("ml2", option): with_item(_last(found[option]), "vlan") for option in wanted}
 
 
 def _mapping(site: Site, host: str, mapping: str) -> IniOption | OvsExternalIds:

@@ -130,6 +130,34 @@ def test_under_ovn(hosts: Rack, site: Site) -> None:
             )
 
 
+@pytest.mark.parametrize(
+    ("text", "wanted"),
+    [
+        (
+            "type_drivers = flat\ntenant_network_types = vxlan\n",
+            {"type_drivers": "flat,vlan", "tenant_network_types": "vxlan,vlan"},
+        ),
+        ("project_network_types = geneve\n", {"project_network_types": "geneve,vlan"}),
+        ("", {"tenant_network_types": "vlan"}),
+        ("tenant_network_types =\n", {}),
+        (
+            "type_drivers = vlan\ntenant_network_types = vlan, vxlan\n",
+            {"type_drivers": "vlan", "tenant_network_types": "vlan, vxlan"},
+        ),
+    ],
+)
+def test_types_of_networks(hosts: Rack, site: Site, text: str, wanted: dict[str, str]) -> None:
+    """VLANs come last among the types that projects get, by whichever name the file has.
+
+    What is not set is not narrowed: neutron's own list of drivers holds all of them. An empty list of project's types is meant.
+    """
+    write(hosts, "controller1", ML2, f"[ml2]\nmechanism_drivers = openvswitch\n{text}")
+    options: list[Any] = [
+        one for one in vlan_on_hosts(site, "default", "br-ex") if one.address.startswith(f"controller1:/{ML2} [ml2]")
+    ]
+    assert {one.option: one.value for one in options} == wanted
+
+
 def test_old_releases_with_a_bridge_of_their_own(hosts: Rack, site: Site) -> None:
     """Where l3_agent.ini sets external_network_bridge, it is emptied and the l3 agent restarts; elsewhere it is left out."""
     assert not any(
