@@ -135,4 +135,4 @@ def test_a_connection_lost_at_each_step(lab: Opened, tmp_path: Path, monkeypatch
         assert not list(tmp_path.glob(".agent*"))
         return made
 
-    at_each_step(attempt)
+    at_each_step(attempt, least=4)
