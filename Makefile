@@ -1,6 +1,6 @@
 # make demo   a real OpenStack on this machine, the first runbooks against it, and their reports
 # make test-host  the runbooks of hosts on a real one: a Debian guest in QEMU, built once (root, some minutes) and kept
-# make test   everything that must hold; installs what it needs (apt packages as root or through sudo)
+# make test   everything that must hold, a file of tests on each of two cores; installs what it needs (apt packages as root or through sudo)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
@@ -35,7 +35,7 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
 
 test-host: env
 	@sh scripts/system-packages.sh scripts/guest-packages.txt

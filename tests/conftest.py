@@ -59,12 +59,14 @@ def sshd() -> Iterator[Sshd]:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """The home of a sandbox that runs for the whole test session; its own environment is cached between sessions.
 
-    `KEPT` names a folder whose sandbox is used instead, and left running: seconds matter while one writes a test.
+    `KEPT` names a folder whose sandbox is used instead, and left running: seconds matter while one writes a test. Tests that
+    run side by side (pytest-xdist) have a sandbox each.
     """
     from stackbook import sandbox as embedded
 
     kept = os.environ.get(KEPT)
-    os.environ["STACKBOOK_SANDBOX_HOME"] = kept or str(tmp_path_factory.mktemp("sandboxes"))
+    home = Path(kept) / os.environ.get("PYTEST_XDIST_WORKER", "") if kept else tmp_path_factory.mktemp("sandboxes")
+    os.environ["STACKBOOK_SANDBOX_HOME"] = str(home)
     os.environ["XDG_STATE_HOME"] = str(tmp_path_factory.mktemp("state"))
     embedded.up(SANDBOX, progress=print)
     try:
