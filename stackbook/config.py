@@ -74,6 +74,11 @@ def site_settings(name: str, folder: Path | None = None) -> SiteSettings:
     )
 
 
+def site_names(folder: Path | None = None) -> list[str]:
+    """The sites of the workspace's ``stackbook.toml``, in its order."""
+    return list(_sites(folder or workspace()))
+
+
 def sandbox_home(name: str = "default") -> Path:
     """The folder of the sandbox `name`, whether or not it exists."""
     base = os.environ.get("STACKBOOK_SANDBOX_HOME")

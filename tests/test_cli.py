@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shlex
 import subprocess
 import sys
 from collections.abc import Callable
@@ -32,10 +33,14 @@ CONTRACT = [
     "publish",
     "inventory",
     "trace",
+    "schedule add",
+    "schedule list",
+    "schedule remove",
+    "fleet run",
     "jupyter",
 ]
 SANDBOX = [f"sandbox {verb}" for verb in ("up", "down", "status", "reset", "env", "logs", "faults", "break", "heal")]
-WITHOUT_DATA = {"init", "jupyter", "report", "publish", "sandbox down", "sandbox reset"}
+WITHOUT_DATA = {"init", "jupyter", "report", "publish", "schedule add", "schedule remove", "sandbox down", "sandbox reset"}
 
 
 @pytest.fixture
@@ -79,7 +84,7 @@ def test_every_command_has_help_with_an_example(command: str, said: Said) -> Non
     assert ("--json" in out) == (command not in WITHOUT_DATA)
     for line in out.split("example:")[1].splitlines():
         if line.strip().startswith("stackbook "):
-            parser().parse_args(line.strip().split()[1:])
+            parser().parse_args(shlex.split(line)[1:])
 
 
 def test_the_reference_page_is_current() -> None:

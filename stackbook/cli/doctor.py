@@ -5,15 +5,14 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tomllib
 from argparse import Namespace
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from importlib import metadata
 from pathlib import Path
 
-from stackbook.config import SETTINGS, cloud_names, site_settings, workspace
-from stackbook.errors import EXIT_DONE, EXIT_FAILED, StackbookError
+from stackbook.config import SETTINGS, cloud_names, site_names, site_settings, workspace
+from stackbook.errors import EXIT_DONE, EXIT_FAILED, BadInput, StackbookError
 from stackbook.hosts import everywhere, open_host
 
 PACKAGES = ("openstacksdk", "papermill", "ipykernel", "jupyterlab", "pandas", "matplotlib")
@@ -87,10 +86,10 @@ def _runs() -> Finding:
 
 def _sites() -> list[str]:
     try:
-        listed = tomllib.loads((workspace() / SETTINGS).read_text()).get("sites", {})
-    except (OSError, tomllib.TOMLDecodeError, UnicodeDecodeError):
-        listed = {}
-    return list(listed) or ["sandbox", *cloud_names()]
+        listed = site_names()
+    except BadInput:  # told as a finding about the workspace
+        listed = []
+    return listed or ["sandbox", *cloud_names()]
 
 
 def _site(name: str) -> Finding:

@@ -35,7 +35,7 @@ def parser() -> Parser:
     top.add_argument("--version", action="version", version=f"stackbook {stackbook.__version__}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
     own = (_init, _doctor, _sandbox, _list, _show, _run, _runs, _resume, _undo, _report, _publish, _inventory, _trace)
-    for add in (*own, _jupyter):
+    for add in (*own, _schedule, _fleet, _jupyter):
         add(commands)
     return top
 
@@ -179,8 +179,17 @@ def _run(commands: Any) -> None:
         "stackbook run provider-vlan -p vlan=204\nstackbook run provider-vlan -p vlan=204 --approve p-05b3dce6",
         EXITS[0].upper() + EXITS[1:] + ".",
     )
-    made.add_argument("runbook", metavar="RUNBOOK", help="a name in notebooks/, else a shipped one, or a path")
-    made.add_argument(
+    _runbook(made)
+    made.add_argument("--site", metavar="NAME", help="a site of stackbook.toml, or a cloud of clouds.yaml")
+    _consent(made)
+    made.add_argument("--allow-delete", action="store_true", help="consent to delete more than usual, or beyond recall")
+    _limits(made)
+
+
+def _runbook(command: argparse.ArgumentParser) -> None:
+    """Which runbook, with which values."""
+    command.add_argument("runbook", metavar="RUNBOOK", help="a name in notebooks/, else a shipped one, or a path")
+    command.add_argument(
         "-p",
         dest="parameters",
         metavar="NAME=VALUE",
@@ -188,11 +197,61 @@ def _run(commands: Any) -> None:
         default=[],
         help="a parameter; the value is read by its declared type; for a list, again for each item, or a,b,c",
     )
-    made.add_argument("--params", metavar="FILE", help="parameters from a YAML or JSON file; -p goes before it")
-    made.add_argument("--site", metavar="NAME", help="a site of stackbook.toml, or a cloud of clouds.yaml")
-    _consent(made)
-    made.add_argument("--allow-delete", action="store_true", help="consent to delete more than usual, or beyond recall")
-    _limits(made)
+    command.add_argument("--params", metavar="FILE", help="parameters from a YAML or JSON file; -p goes before it")
+
+
+def _fleet(commands: Any) -> None:
+    purpose = "one runbook on many sites: planned on all, then applied where its plan was approved"
+    made = _command(commands, "fleet", "fleets:run", purpose, "stackbook fleet run inventory --sites all")
+    verbs = made.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    run = _command(
+        verbs,
+        "run",
+        "fleets:run",
+        "run a runbook on many sites",
+        "stackbook fleet run provider-vlan -p vlan=204 --sites office,lab\n"
+        "stackbook fleet run provider-vlan -p vlan=204 --sites office,lab --approve p-05b3dce6 --approve p-7c21aa90",
+        "All sites are planned first. Those whose plans are approved are then changed one after the other, in the order named; "
+        "after one that fails no other is begun. The exit code is that of the worst.",
+    )
+    _runbook(run)
+    run.add_argument(
+        "--sites", metavar="NAME,...", action="append", required=True, help="the sites; all: those of stackbook.toml"
+    )
+    choice = run.add_mutually_exclusive_group()
+    choice.add_argument(
+        "--approve", metavar="DIGEST", action="append", default=[], help="approve a site's plan; again for others"
+    )
+    choice.add_argument("--yes", action="store_true", help="approve what is planned, on every site")
+    run.add_argument("--allow-delete", action="store_true", help="consent to delete more than usual, or beyond recall")
+    run.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="stop a site's run when it is not done by then")
+    _json(run)
+
+
+def _schedule(commands: Any) -> None:
+    purpose = "runbooks at set times: a timer of systemd each"
+    made = _command(commands, "schedule", "scheduling:listing", purpose, "stackbook schedule add health --at 06:00")
+    verbs = made.add_subparsers(title="commands", metavar="COMMAND", required=True, parser_class=Parser)
+    add = _command(
+        verbs,
+        "add",
+        "scheduling:add",
+        "run a runbook at set times",
+        "stackbook schedule add health --site office --at 06:00\n"
+        'stackbook schedule add provider-vlan -p vlan=204 --site office --at "Mon..Fri 07:30" --dry-run',
+        "Without --yes it only plans: where something has changed, the run awaits approval, and systemctl --failed shows it.",
+    )
+    _runbook(add)
+    add.add_argument("--site", metavar="NAME", help="a site of stackbook.toml, or a cloud of clouds.yaml")
+    add.add_argument("--at", metavar="TIMES", required=True, help="as systemd's OnCalendar: daily, 06:00, Mon..Fri 06:00")
+    add.add_argument("--name", metavar="NAME", help="its name (default: the runbook's, and the site's)")
+    add.add_argument("--yes", action="store_true", help="approve whatever is planned, each time; the reports say so")
+    add.add_argument("--allow-delete", action="store_true", help="consent to delete more than usual, or beyond recall")
+    add.add_argument("--timeout", metavar="SECONDS", type=_seconds, help="stop a run when it is not done by then")
+    add.add_argument("--dry-run", action="store_true", help="show what would be written, and when it would run first")
+    _json(_command(verbs, "list", "scheduling:listing", "list the schedules", "stackbook schedule list"))
+    remove = _command(verbs, "remove", "scheduling:remove", "take a schedule away", "stackbook schedule remove health-office")
+    remove.add_argument("name", metavar="NAME", help="its name, as schedule list tells it")
 
 
 def _runs(commands: Any) -> None:
