@@ -19,7 +19,7 @@ STRANGERS = 40
 NEIGHBOURS = 3
 """Records on each side that a record is compared with."""
 _REMEMBERED = 5000
-_LATELY = 100
+_LATELY = 300
 
 
 class Text:

@@ -21,6 +21,8 @@ CHUNK = 64 * 1024 * 1024
 OVERLAP = 512 * 1024
 """Bytes of the chunk before that are kept; half for looking back, half for lines that were not finished."""
 _READ = 64 * 1024
+_PART = 256 * 1024
+"""Bytes of content inflated at a time: buffers of more are new pages from the system, each time."""
 _SHARED = "/dev/shm"  # noqa: S108 - a file without a name
 
 
@@ -141,8 +143,8 @@ def _gzip(fd: int) -> Iterator[bytes]:
             data = data or os.read(fd, _READ)
             if not data:
                 break
-            part = inflate.decompress(data)
-            data = b""
+            part = inflate.decompress(data, _PART)
+            data = inflate.unconsumed_tail
             if part:
                 yield part
             if inflate.eof:
