@@ -17,11 +17,14 @@ import time
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 
-from stackbook.logs.engines import TAIL, UUID, Engine, environment, passes, tails, tree
+from stackbook.logs.engines import TAIL, UUID, Engine, environment, one_pass, passes, tails, tree
+from stackbook.logs.flow import MARK, STEP, Chunk, Flow
 
 CHUNK = 4 * 1024 * 1024
 FEW = 8
 """Strings up to which finding each by itself is faster than one expression for all."""
+SMALL = 1024 * 1024
+"""Bytes times strings below which starting a program costs more than finding by hand."""
 _AT_ONCE = 500
 """Files named to one program."""
 _SIGBUS = -7
@@ -48,6 +51,7 @@ class Scan:
     """One search for some strings."""
 
     def __init__(self, available: Sequence[Engine], strings: Sequence[str], most: int, deadline: float) -> None:
+        self._available = available
         self.engine = available[0]
         self.strings = list(strings)
         self.most = most
@@ -60,6 +64,7 @@ class Scan:
         """The engines that worked, in order."""
         self._passes = passes(available, self.strings) if self.engine.name != "python" and strings else []
         self._tails = tails(self.engine, self.strings) if all(engine is self.engine for engine, _ in self._passes) else {}
+        self._longest = max([2, *(len(_bytes(string)) for string in self.strings)])
         self._finders: list[re.Pattern[bytes] | bytes] = []
 
     def places(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
@@ -74,6 +79,47 @@ class Scan:
                 yield from self._opened(engine, command, whole[at : at + _AT_ONCE])
             if parts and not self.late:
                 yield from self._piped(engine, command, parts)
+
+    def chunks(self, flow: Flow) -> Iterator[Chunk]:
+        """What there is in `flow`: chunks with their matches, in order."""
+        if self.engine.name == "python" or not flow.come(SMALL // max(1, len(self.strings))):
+            yield from self._flow_by_hand(flow)
+            return
+        engine, command = one_pass(self._available, [*self.strings, MARK])
+        self.used[str(engine)] = None
+        heads = tails(engine, self.strings)
+        mark, found = MARK[TAIL if heads else 0 :].encode(), list[int]()
+        run = _Run([engine.program, *command, "--", "-"], [], flow, self.deadline)
+        for line in run.lines():
+            number, text = _number(line), line.partition(b":")[2]
+            if text == mark:
+                chunk = flow.told(found)
+                if chunk:
+                    yield chunk
+            elif number is not None and heads:
+                offset = flow.place(number) - TAIL
+                found += [offset] if flow.read(offset, offset + TAIL) in heads.get(text, ()) else []
+            elif number is not None:
+                found.append(flow.place(number))
+        self._note(run)
+        last = flow.chunk(found, flow.size)
+        if last:
+            yield last
+
+    def _flow_by_hand(self, flow: Flow) -> Iterator[Chunk]:
+        """The same, found by Python."""
+        searched, found, more = 0, list[int](), True
+        while more and not self.late:
+            more = flow.come(flow.size + STEP)
+            flow.unsent()
+            start = max(0, searched - self._longest)
+            found += [start + offset for offset in self.within(flow.read(start, flow.size))]
+            searched = flow.size
+            yield from flow.passed(found)
+            self.late = more and time.monotonic() > self.deadline
+        last = flow.chunk(found, searched)
+        if last:
+            yield last
 
     def within(self, data: bytes) -> list[int]:
         """Offsets of the matches in `data`, found by Python."""
@@ -140,7 +186,6 @@ class Scan:
 
     def _by_hand(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
         self.used["python"] = None
-        longest = max([2, *(len(_bytes(string)) for string in self.strings)])
         for piece in pieces:
             place, kept = piece.start, b""
             while place < piece.stop and not self.late:
@@ -150,14 +195,14 @@ class Scan:
                 for offset in self.within(kept + data):
                     yield piece.key, place - len(kept) + offset
                 place += len(data)
-                kept = (kept + data)[-(longest - 1) :]
+                kept = (kept + data)[-(self._longest - 1) :]
                 self.late = time.monotonic() > self.deadline
 
 
 class _Run:
     """A program at work: its output by lines, its input fed in the meantime, its complaints kept."""
 
-    def __init__(self, command: list[str], fds: list[int], feed: _Feed | None, deadline: float) -> None:
+    def __init__(self, command: list[str], fds: list[int], feed: _Feed | Flow | None, deadline: float) -> None:
         self.command = command
         self.code = 0
         self.said = b""
@@ -191,21 +236,26 @@ class _Run:
 
     def _listen(self, process: subprocess.Popen[bytes]) -> Iterator[bytes]:
         out, err = process.stdout.fileno(), process.stderr.fileno()  # type: ignore[union-attr]
-        feeding = [process.stdin.fileno()] if process.stdin else []
-        reading, rest = [out, err], b""
-        if feeding:
-            os.set_blocking(feeding[0], False)
+        waiting, reading, rest = select.poll(), {out, err}, b""  # select knows no file above number 1023
+        for fd in reading:
+            waiting.register(fd, select.POLLIN)
+        if process.stdin:
+            os.set_blocking(process.stdin.fileno(), False)
+            waiting.register(process.stdin.fileno(), select.POLLOUT)
         while reading:
-            ready, writable, _ = select.select(reading, feeding, [], max(0.0, self._deadline - time.monotonic()))
-            if not ready and not writable:
+            ready = waiting.poll(max(0.0, self._deadline - time.monotonic()) * 1000)
+            if not ready:
                 self.late = True
                 return
-            if writable and not self._feed.more(feeding[0]):  # type: ignore[union-attr]
-                process.stdin.close()  # type: ignore[union-attr]
-                feeding = []
-            for fd in ready:
+            for fd, _ in ready:
+                if fd not in reading:
+                    if not self._feed.more(fd):  # type: ignore[union-attr]
+                        waiting.unregister(fd)
+                        process.stdin.close()  # type: ignore[union-attr]
+                    continue
                 data = os.read(fd, 65536)
                 if not data:
+                    waiting.unregister(fd)
                     reading.remove(fd)
                 elif fd == err:
                     self.said = (self.said + data)[:4096]
@@ -261,7 +311,7 @@ def _widen(pipe: int) -> None:
         fcntl.fcntl(pipe, _SET_PIPE_SIZE, _PIPE)
 
 
-_SET_PIPE_SIZE, _PIPE = 1031, 1024 * 1024
+_SET_PIPE_SIZE, _PIPE = 1031, 512 * 1024
 """Linux's F_SETPIPE_SZ, which Python has a name for since 3.10 only; bytes."""
 
 
