@@ -6,7 +6,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: help demo test test-host lint types unit system env docs bench fuzz guided tempest clean
+.PHONY: help demo test test-host lint types unit system env docs samples bench fuzz guided tempest clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -35,7 +35,7 @@ types: env
 	$(BIN)/mypy
 
 unit: env
-	$(BIN)/python -m pytest -n 2 --dist loadfile $(PYTEST)
+	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder $(PYTEST)
 
 test-host: env
 	@sh scripts/system-packages.sh scripts/guest-packages.txt
@@ -47,6 +47,9 @@ system:
 
 docs: env
 	$(BIN)/python scripts/reference.py
+
+samples: env
+	$(BIN)/python -m scripts.samples
 
 bench: env
 	$(BIN)/python -m benchmarks

@@ -88,7 +88,8 @@ class Scan:
         engine, command = one_pass(self._available, [*self.strings, MARK])
         self.used[str(engine)] = None
         heads = tails(engine, self.strings)
-        mark, found = MARK[TAIL if heads else 0 :].encode(), list[int]()
+        mark = MARK[TAIL if heads else 0 :].encode()
+        found: list[int] = []
         run = _Run([engine.program, *command, "--", "-"], [], flow, self.deadline)
         for line in run.lines():
             number, text = _number(line), line.partition(b":")[2]
@@ -108,7 +109,8 @@ class Scan:
 
     def _flow_by_hand(self, flow: Flow) -> Iterator[Chunk]:
         """The same, found by Python."""
-        searched, found, more = 0, list[int](), True
+        found: list[int] = []
+        searched, more = 0, True
         while more and not self.late:
             more = flow.come(flow.size + STEP)
             flow.unsent()

@@ -69,5 +69,7 @@ def test_the_program_runs_on_old_pythons() -> None:
     for source in sources:
         tree = ast.parse(source, feature_version=(3, 6))
         assert not [node for node in ast.walk(tree) if isinstance(node, ast.AnnAssign) or getattr(node, "returns", None)]
+        subscripts = [node.value for node in ast.walk(tree) if isinstance(node, ast.Subscript)]
+        assert not [name for name in subscripts if isinstance(name, ast.Name) and name.id in ("dict", "list", "set", "tuple")]
         imported = {name.name.partition(".")[0] for node in ast.walk(tree) if isinstance(node, ast.Import) for name in node.names}
         assert imported <= sys.stdlib_module_names
