@@ -18,10 +18,9 @@ from typing import Any
 
 from stackbook.logs.attach import Attacher, Record, Text
 from stackbook.logs.choice import Choice
-from stackbook.logs.compressed import content
+from stackbook.logs.compressed import CHUNK, Chunk, chunks, content
 from stackbook.logs.engines import engines
 from stackbook.logs.find import NO_FILE, LogFile, compression_of, find_logs
-from stackbook.logs.flow import Flow
 from stackbook.logs.journal import journal_entries
 from stackbook.logs.lines import Times
 from stackbook.logs.scan import Piece, Scan
@@ -30,8 +29,8 @@ from stackbook.logs.seek import SLACK, first_time, span
 LINES_PER_EVENT = 20
 """Lines of one record that may match; what an engine may give for one record."""
 HELD_BACK = 8
-HEAD = 64 * 1024
-"""Bytes in which the first time of a log is looked for."""
+SMALL = 1024 * 1024
+"""Bytes times strings below which starting a program costs more than finding by hand."""
 STARTING = 30.0
 """Seconds that it may take until this program runs, on a host with much to do."""
 LEAST_ROOM = 64 * 1024
@@ -157,32 +156,40 @@ class Agent:
 
     def _packed(self, file: LogFile) -> None:
         """Search a compressed file chunk by chunk."""
-        flow, scan = Flow(content(file.fd, file.compression)), self._scan()
-        if time.monotonic() > self.deadline:
-            self.skip(file.path, self._late(), NARROW)
-            return
-        if self._too_old(file) or self._too_new(flow):
+        if self._too_old(file):
             self.pruned += 1
             return
-        for chunk in scan.chunks(flow):
-            if chunk.offsets:
-                text = Text(-1, chunk.base, chunk.base + len(chunk.data), chunk.data)
-                self._answer_all(file, text, chunk.offsets, chunk.offsets[-1])
+        for number, chunk in enumerate(chunks(file.fd, file.compression)):
+            if chunk.error:
+                self.skip(file.path, chunk.error)
+            elif number == 0 and self._too_new(chunk.read(64 * 1024)):
+                self.pruned += 1
+                return
+            else:
+                self.bytes += chunk.fresh
+                self._chunk(file, chunk)
             if file.told >= self.limits["events_per_file"] and not chunk.last:
                 self.skip(file.path, f"only its first {file.told} records that match are shown", NARROW)
                 break
-        if flow.error:
-            self.skip(file.path, f"it can't be decompressed to its end: {flow.error}")
-        self._complain(scan)
-        self.bytes += flow.size
+            if time.monotonic() > self.deadline:
+                self.skip(file.path, self._late(), NARROW)
+                break
         self.searched += 1
 
-    def _too_new(self, flow: Flow) -> bool:
-        if self.until is None:
-            return False
-        flow.come(HEAD)
-        first = first_time(flow.read(0, HEAD), self.times)
-        return first is not None and first > self.until + SLACK
+    def _too_new(self, data: bytes) -> bool:
+        first = first_time(data, self.times) if self.until is not None else None
+        return first is not None and self.until is not None and first > self.until + SLACK
+
+    def _chunk(self, file: LogFile, chunk: Chunk) -> None:
+        scan = self._scan()
+        if scan.engine.name == "python" or chunk.size * len(self.choice.strings) < SMALL:
+            found = scan.within(chunk.read(chunk.size))
+        else:
+            found = [offset for _, offset in scan.places([Piece(0, chunk.fd, 0, chunk.size, whole=chunk.size == CHUNK)])]
+        self._complain(scan)
+        offsets = sorted({offset + chunk.base for offset in found if chunk.done <= offset + chunk.base < chunk.until})
+        if offsets:
+            self._answer_all(file, Text(chunk.fd, chunk.base, chunk.base + chunk.size, chunk.base), offsets, offsets[-1])
 
     def _journal(self) -> None:
         strings = self.choice.strings if self.choice.every else []

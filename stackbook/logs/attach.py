@@ -23,12 +23,14 @@ _LATELY = 300
 
 
 class Text:
-    """The content of a file, or a part of it: of a compressed one `data`, all that is in memory now."""
+    """The content of a file, or a part of it: of a compressed one what is in memory now."""
 
-    def __init__(self, fd: int, begin: int, end: int, data: bytes = b"") -> None:
+    def __init__(self, fd: int, begin: int, end: int, base: int = 0, data: bytes = b"") -> None:
         self.begin = begin
         self.end = end
         self._fd = fd
+        self._base = base
+        """Where in the content the file `fd` begins."""
         self._page, self._at = data, begin if data else -1
 
     def read(self, start: int, stop: int) -> bytes:
@@ -38,7 +40,7 @@ class Text:
             return b""
         if not self._at <= start <= stop <= self._at + len(self._page):
             self._at = max(self.begin, start - _PAGE)
-            self._page = os.pread(self._fd, max(stop, start + 3 * _PAGE) - self._at, self._at)
+            self._page = os.pread(self._fd, max(stop, start + 3 * _PAGE) - self._at, self._at - self._base)
         return self._page[start - self._at : stop - self._at]
 
     def line(self, start: int) -> tuple[bytes, int]:

@@ -67,7 +67,7 @@ def engines(wanted: str = "", strings: int = sys.maxsize) -> list[Engine]:
 def passes(available: Sequence[Engine], strings: Sequence[str]) -> list[tuple[Engine, list[str]]]:
     """The commands, each with its engine, that together find all `strings`; they print the places of matches."""
     best = available[0]
-    regular = _regular(available)
+    regular = next((engine for engine in available if engine.name == "grep -P"), None)
     groups = [list(strings[at : at + best.limit]) for at in range(0, len(strings), best.limit)]
     if best.name == "rg" and regular and len(groups) > RG_PASSES:
         best, groups = regular, [list(strings)]
@@ -81,30 +81,11 @@ def passes(available: Sequence[Engine], strings: Sequence[str]) -> list[tuple[En
     if best.name == "grep" and len(strings) <= GREP_SINGLE_PASSES:
         return [(best, [*_GREP, "-F", "-e", string]) for string in strings]
     if best.name == "grep":
-        return [(best, [*_GREP, "-E", "-e", "|".join(map(_plain, strings))])]
+        quoted = [re.sub(r"([][\\.^$*+?{}()|])", r"\\\1", string) for string in strings]
+        return [(best, [*_GREP, "-E", "-e", "|".join(quoted)])]
     if len(strings) == 1:
         return [(best, [*_GREP, "-F", "-e", strings[0]])]
     return [(best, [*_GREP, "-P", "-e", expression]) for expression in _expressions(strings)]
-
-
-def one_pass(available: Sequence[Engine], strings: Sequence[str]) -> tuple[Engine, list[str]]:
-    """The command that finds all `strings` in what is read once, and tells of each match at once."""
-    best, regular = available[0], _regular(available)
-    if best.name == "rg" and (len(strings) <= best.limit or not regular):
-        short = TAIL if tails(best, strings) else 0
-        return best, [*_RG, "--line-buffered", "-I", *_each([text[short:] for text in strings])]
-    if regular:
-        return regular, [*_GREP, "--line-buffered", "-h", "-P", "-e", "|".join(_expressions(strings))]
-    return best, [*_GREP, "--line-buffered", "-h", "-E", "-e", "|".join(map(_plain, strings))]
-
-
-def _regular(available: Sequence[Engine]) -> Engine | None:
-    return next((engine for engine in available if engine.name == "grep -P"), None)
-
-
-def _plain(text: str) -> str:
-    """An expression of grep -E for a text."""
-    return re.sub(r"([][\\.^$*+?{}()|])", r"\\\1", text)
 
 
 def tails(engine: Engine, strings: Sequence[str]) -> dict[bytes, set[bytes]]:

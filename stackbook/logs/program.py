@@ -9,7 +9,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PARTS = ("lines", "find", "engines", "seek", "flow", "scan", "attach", "choice", "compressed", "journal", "agent")
+PARTS = ("lines", "find", "engines", "seek", "scan", "attach", "choice", "compressed", "journal", "agent")
 """The files that hosts run, each after those it imports."""
 _LOADER = """
 import sys, types

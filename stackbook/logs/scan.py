@@ -17,14 +17,11 @@ import time
 from bisect import bisect_right
 from collections.abc import Generator, Iterator, Sequence
 
-from stackbook.logs.engines import TAIL, UUID, Engine, environment, one_pass, passes, tails, tree
-from stackbook.logs.flow import MARK, STEP, Chunk, Flow
+from stackbook.logs.engines import TAIL, UUID, Engine, environment, passes, tails, tree
 
 CHUNK = 4 * 1024 * 1024
 FEW = 8
 """Strings up to which finding each by itself is faster than one expression for all."""
-SMALL = 1024 * 1024
-"""Bytes times strings below which starting a program costs more than finding by hand."""
 _AT_ONCE = 500
 """Files named to one program."""
 _SIGBUS = -7
@@ -51,7 +48,6 @@ class Scan:
     """One search for some strings."""
 
     def __init__(self, available: Sequence[Engine], strings: Sequence[str], most: int, deadline: float) -> None:
-        self._available = available
         self.engine = available[0]
         self.strings = list(strings)
         self.most = most
@@ -79,49 +75,6 @@ class Scan:
                 yield from self._opened(engine, command, whole[at : at + _AT_ONCE])
             if parts and not self.late:
                 yield from self._piped(engine, command, parts)
-
-    def chunks(self, flow: Flow) -> Iterator[Chunk]:
-        """What there is in `flow`: chunks with their matches, in order."""
-        if self.engine.name == "python" or not flow.come(SMALL // max(1, len(self.strings))):
-            yield from self._flow_by_hand(flow)
-            return
-        engine, command = one_pass(self._available, [*self.strings, MARK])
-        self.used[str(engine)] = None
-        heads = tails(engine, self.strings)
-        mark = MARK[TAIL if heads else 0 :].encode()
-        found: list[int] = []
-        run = _Run([engine.program, *command, "--", "-"], [], flow, self.deadline)
-        for line in run.lines():
-            number, text = _number(line), line.partition(b":")[2]
-            if text == mark:
-                chunk = flow.told(found)
-                if chunk:
-                    yield chunk
-            elif number is not None and heads:
-                offset = flow.place(number) - TAIL
-                found += [offset] if flow.read(offset, offset + TAIL) in heads.get(text, ()) else []
-            elif number is not None:
-                found.append(flow.place(number))
-        self._note(run)
-        last = flow.chunk(found, flow.size)
-        if last:
-            yield last
-
-    def _flow_by_hand(self, flow: Flow) -> Iterator[Chunk]:
-        """The same, found by Python."""
-        found: list[int] = []
-        searched, more = 0, True
-        while more and not self.late:
-            more = flow.come(flow.size + STEP)
-            flow.unsent()
-            start = max(0, searched - self._longest)
-            found += [start + offset for offset in self.within(flow.read(start, flow.size))]
-            searched = flow.size
-            yield from flow.passed(found)
-            self.late = more and time.monotonic() > self.deadline
-        last = flow.chunk(found, searched)
-        if last:
-            yield last
 
     def within(self, data: bytes) -> list[int]:
         """Offsets of the matches in `data`, found by Python."""
@@ -204,7 +157,7 @@ class Scan:
 class _Run:
     """A program at work: its output by lines, its input fed in the meantime, its complaints kept."""
 
-    def __init__(self, command: list[str], fds: list[int], feed: _Feed | Flow | None, deadline: float) -> None:
+    def __init__(self, command: list[str], fds: list[int], feed: _Feed | None, deadline: float) -> None:
         self.command = command
         self.code = 0
         self.said = b""

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackbook.logs import Limits, search
-from stackbook.logs.flow import REACH, STEP
+from stackbook.logs.compressed import CHUNK
 from tests.logs.trees import LOG, REQUEST, SERVER, agent, hits, host, judged, put
 
 ENGINES = ("rg", "grep", "python")
@@ -94,12 +94,12 @@ def test_long_lines_and_holes_lose_nothing(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_records_in_compressed_files_are_not_torn(tmp_path: Path, engine: str) -> None:
-    """A record that lies across a mark, or across the end of a chunk, is found once, with its traceback."""
+    """A record that lies across the chunks of a compressed file is found once, with its traceback."""
     filler = HEAD + b"INFO nova [-] nothing\n"
     record = (
         HEAD + b"ERROR nova [%s] failed\n" % REQUEST.encode() + (HEAD + b"ERROR nova a line of %s\n" % REQUEST.encode()) * 300
     )
-    for place in (STEP - 9000, STEP - REACH - 3000):
+    for place in (CHUNK - 9000, CHUNK - 262_144 - 3000):
         before = filler * (place // len(filler))
         put(tmp_path, before + record + filler * 20_000, LOG + ".1.gz")
         (found,) = search([host(tmp_path)], [REQUEST], engine=engine).events
