@@ -60,8 +60,9 @@ _PEM = re.compile(
     r"((?:[^-]|-(?!----)){0,16384}+(?=-----END )|(?:(?:\\[nr]|\s)*+[A-Za-z0-9+/=]{16,}+)*+)"
 )
 _ANNOTATED = r":[ \t]{0,8}(?:str|bytes|SecretStr|Any|object)(?:[ \t]{0,8}\|[ \t]{0,8}None)?[ \t]{0,8}="
+_SIGN = rf"{_ANNOTATED}|=>|={{1,2}}|:=|:(?!//)|(?<![ \t])%3[DA]|,"  # an encoded sign after a space is a secret's own
 _ASSIGNED = re.compile(
-    rf"(?P<closed>\\{{0,7}}[\"'`]?)[ \t]{{0,16}}(?P<sign>{_ANNOTATED}|=>|={{1,2}}|:=|:(?!//)|%3D|%3A|,)(?P<gap>\s{{0,64}})",
+    rf"(?P<closed>\\{{0,7}}[\"'`]?)[ \t]{{0,16}}(?P<sign>{_SIGN})(?P<gap>\s{{0,64}})",
     re.IGNORECASE,
 )
 _OPTION = re.compile(r"[ \t]{1,16}")
