@@ -10,6 +10,7 @@ from stackbook.moves import answers
 from stackbook.moves.answers import ANSWERS
 from stackbook.moves.move import Move
 from stackbook.moves.waves import Wave
+from stackbook.render.frame import Frame, frame
 from stackbook.resources import Disk, Port, Server, lookup
 
 if TYPE_CHECKING:
@@ -30,11 +31,11 @@ def landed(moved: Move | Wave, site: Site) -> list[Row]:
     return rows + [row for move in _moves(moved) for row in _answering(move)]
 
 
-def consoles(moved: Move | Wave, site: Site) -> list[Row]:
-    """The last lines of each server's console with what they tell of a boot that goes wrong, and what answers there."""
+def consoles(moved: Move | Wave, site: Site) -> Frame:
+    """Of each server: what its console says last, whether that tells of a boot gone wrong, what answers, more of the console."""
     pairs = [(move, wanted) for move in _moves(moved) for wanted in move.desired if isinstance(wanted, Server)]
     answering = _answers([move for move, _ in pairs])
-    return [{**_console(wanted, site), "network": _network(move, answering)} for move, wanted in pairs]
+    return frame([_console(wanted, site, _network(move, answering)) for move, wanted in pairs])
 
 
 def _moves(moved: Move | Wave) -> list[Move]:
@@ -93,10 +94,12 @@ def _disk(wanted: Any, site: Site) -> Iterator[Row]:
         yield _row(f"{wanted.address}: content", "not compared", "compared with the source")
 
 
-def _console(wanted: Server, site: Site) -> Row:
+def _console(wanted: Server, site: Site, network: str) -> Row:
     found = lookup.find_server(site, wanted.address, wanted.name, lookup.project_id(site, None))
     text = _output(site, found.id) if found is not None else "there is no such server"
-    return {"server": wanted.name, "console": "\n".join(text.splitlines()[-LINES:]) or "empty", "sign": answers.sign(text)}
+    lines = [line for line in text.splitlines() if line.strip()][-LINES:] or ["empty"]
+    told = {"says last": lines[-1].strip(), "trouble": answers.sign(text) or "none seen", "network": network}
+    return {"server": wanted.name, **told, "console": "\n".join(lines)}
 
 
 def _output(site: Site, id: str) -> str:

@@ -123,7 +123,7 @@ def test_machine(kind: Any, new_site: NewSite, sandbox: Path, cloud: Any, tmp_pa
     apply(planned, site, approve=planned.digest)
     assert verify(planned, site) == []
     assert landed(move, site) == []
-    assert consoles(move, site)[0]["console"]
+    assert "login:" in consoles(move, site)["says last"][0]
     assert there(move, cloud) == (macs, [ip.strip() for ip in wanted["ips"].split(",")])
     for number, source in enumerate(made.raws):
         volume = cloud.block_storage.find_volume(f"{move.name}-disk{number}")
@@ -330,7 +330,7 @@ def test_waves(new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
     assert [row["machine"] for row in found.rows if row["level"] == "SKIP"] == ["b", "c.ova", "cut.ova"]
     apply(plan(found.desired, site, preflight=found.stops), site, approve="yes")
     assert landed(found, site) == []
-    assert [row["server"] for row in consoles(found, site)] == ["a"]
+    assert list(consoles(found, site)["server"]) == ["a"]
     (tmp_path / "wave.csv").write_text("\n".join(lines).replace("b.ova,,", "b.ova,192.0.2.52,"))
     again = wave(listed, site, networks="app", options="skip=stopped")
     assert {row["machine"]: row["state"] for row in again.table}["a"] == "there already"
