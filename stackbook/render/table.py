@@ -16,6 +16,9 @@ MOST_ROWS = 500
 LONG_CELL = 240
 """Characters of a cell above which its rest is folded away."""
 
+LONG_TEXT = 32
+"""Characters of a cell above which its column is broken into lines, so that the table fits its place."""
+
 _PARTS = ("used", "in_use", "use", "allocated", "free", "available", "reserved")
 _WHOLES = ("total", "limit", "max", "size", "")
 _IDENTIFIER = re.compile(
@@ -33,13 +36,14 @@ def table(rows: Any, *, kind: str = "", caption: str = "") -> str:
         return '<div class="sb-line sb-quiet">no rows</div>'
     names = list(dict.fromkeys(name for row in listed for name in row))
     numeric = {name for name in names if _all(listed, name, number)}
-    classes = {name: "sb-number" if name in numeric else "sb-id" if _all(listed, name, _identifier) else "" for name in names}
+    classes = {name: "sb-number" if name in numeric else _kind(listed, name) for name in names}
     bars = {part: whole for part, whole in shares(names).items() if part in numeric and whole in numeric}
     head = "".join(f"<th{_class(classes[name])}>{escape(one_line(str(name)))}</th>" for name in names)
     body = "".join(_row(row, names, classes, bars) for row in listed[:MOST_ROWS])
     more = f'<div class="sb-aside">and {len(listed) - MOST_ROWS:,} more rows</div>' if len(listed) > MOST_ROWS else ""
     title = f"<caption>{escape(visible(caption))}</caption>" if caption else ""
-    table = f'<table class="{f"sb-table {kind}".strip()}">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
+    looks = " ".join(filter(None, ("sb-table", "sb-wraps" if "sb-text" in classes.values() else "", kind)))
+    table = f'<table class="{looks}">{title}<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>'
     return f'<div class="sb-scroll">{table}</div>{more}'
 
 
@@ -111,6 +115,14 @@ def _bar(row: Row, name: Any, bars: Mapping[Any, Any]) -> str:
         return ""
     percent = min(100, round(100 * float(part) / float(whole)))
     return f'<span class="sb-bar" title="{percent} %"><span style="width: {percent}%"></span></span>'
+
+
+def _kind(rows: Sequence[Row], name: Any) -> str:
+    """The class of a column that holds no numbers: ids stand in one width, long texts are broken into lines."""
+    if _all(rows, name, _identifier):
+        return "sb-id"
+    texts = (shown(row.get(name), "") for row in rows[:MOST_ROWS] if not missing(row.get(name)))
+    return "sb-text" if any(len(text) > LONG_TEXT for text in texts) else ""
 
 
 def _class(name: str) -> str:
