@@ -51,6 +51,17 @@ def test_no_path_of_one_machine() -> None:
         *ROOT.glob("docs/**/*.md"),
         *ROOT.glob("*.md"),
         *ROOT.glob("notebooks/*.ipynb"),
+        *ROOT.glob("docs/samples/*.html"),
     ]:
         text = OF_EVERY_HOST.sub("", path.read_text())
         assert home + "/" not in text and (parent == "/" or parent + "/" not in text), path
+
+
+def test_the_sample_reports_are_there() -> None:
+    """What the README links to exists, loads nothing, and `make samples` makes no more than that."""
+    linked = set(re.findall(r"docs/samples/[\w-]+\.\w+", (ROOT / "README.md").read_text()))
+    made = {str(path.relative_to(ROOT)) for path in (ROOT / "docs" / "samples").iterdir()}
+    assert linked <= made
+    assert made - linked <= {"docs/samples/migrate-vm-plan.html"}
+    for path in (ROOT / "docs" / "samples").glob("*.html"):
+        assert "default-src &#39;none&#39;" in path.read_text() and "<script" not in path.read_text()
