@@ -52,7 +52,17 @@ def persistent(site: Site, host: str, *wanted: Interface) -> list[File]:
     _refuse_management(on, wanted)
     written = [file for item in wanted for file in RENDERERS[form](item)]
     _refuse_configured(on, form, written, wanted)
-    return [File(host=host, path=file.path, content=_text(on, form, file), mode=file.mode) for file in written]
+    files = [File(host=host, path=file.path, content=_text(on, form, file), mode=file.mode) for file in written]
+    return [*(_sourced(on, written) if form == "ifupdown" else ()), *files]
+
+
+def _sourced(host: Host, written: Sequence[Written]) -> list[File]:
+    """The main file of ifupdown with a line for each of the files that it would not read; what else lies there stays unread."""
+    text = (host.read(ifupdown.MAIN) or b"").decode(errors="surrogateescape")
+    missing = [file.path for file in written if not any(ifupdown.reads(line, file.path) for line in text.splitlines())]
+    lines = "".join(f"source {path}\n" for path in missing)
+    added = lines if not text or text.endswith("\n") else f"\n{lines}"
+    return [File(host=host.name, path=ifupdown.MAIN, content=text + added)] if missing else []
 
 
 def as_it_is(site: Site, host: str, bridge: str, *ports: str) -> Bridge:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import posixpath
+from fnmatch import fnmatch
+
 from stackbook.interfaces.model import Bridge, Interface, Vlan
 from stackbook.interfaces.written import Written
 
@@ -21,6 +24,15 @@ def files(wanted: Interface) -> list[Written]:
     else:
         stanzas = [_stanza("auto", wanted, {"mtu": wanted.mtu})]
     return [Written(f"{FOLDER}/{wanted.name.replace('.', '-')}", "\n".join(stanzas))]
+
+
+def reads(line: str, path: str) -> bool:
+    """Whether a line of the main file makes ifupdown read the file at `path`; names are relative to the main file's folder."""
+    how, *places = line.split() or [""]
+    full = [posixpath.join(posixpath.dirname(MAIN), place) for place in places]
+    if how == "source-directory":
+        return any(fnmatch(posixpath.dirname(path), place.rstrip("/")) for place in full)
+    return how == "source" and any(fnmatch(path, place) for place in full)
 
 
 def _stanza(how: str, wanted: Interface, about: dict[str, str | int | None]) -> str:

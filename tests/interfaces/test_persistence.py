@@ -157,6 +157,35 @@ def test_a_bridge_as_it_is(hosts: NewSite, on: Path) -> None:
     assert as_it_is(site, "h", "br-new") == Bridge(name="br-new")
 
 
+@pytest.mark.parametrize(
+    ("main", "added"),
+    [
+        ("source /etc/network/interfaces.d/*\n", None),
+        ("source interfaces.d/*\n", None),
+        ("source-directory /etc/network/interfaces.d/\n", None),
+        ("source /etc/network/interfaces.d/br-ex", None),
+        ("auto lo\n#source /etc/network/interfaces.d/*\n", "source /etc/network/interfaces.d/br-ex\n"),
+        ("source /etc/network/interfaces.d/*.cfg", "\nsource /etc/network/interfaces.d/br-ex\n"),
+        ("", "source /etc/network/interfaces.d/br-ex\n"),
+    ],
+)
+def test_a_main_file_that_reads_no_others(hosts: NewSite, on: Path, main: str, added: str | None) -> None:
+    """It gets a line for the new file, and for no other there; ifquery then knows the bridge, and undo takes the line back."""
+    reads(on, "ifupdown")
+    file = on / "etc/network/interfaces"
+    file.write_text(main)
+    site = hosts()
+    planned = plan(persistent(site, "h", BRIDGE), site)
+    apply(planned, site, planned.digest)
+    assert file.read_text() == main + (added or "")
+    assert len(plan(persistent(site, "h", BRIDGE), hosts())) == 0
+    if added:
+        (on / "seen").write_text(file.read_text().replace("/etc/", f"{on}/etc/"))
+        assert "br-ex" in call("ifquery", "-i", on / "seen", "--list").stdout.split()
+    undone(site, hosts)
+    assert file.read_text() == main
+
+
 def test_a_host_that_reads_none(hosts: NewSite, on: Path) -> None:
     """A sandbox's host has no such files, so there is nothing to write."""
     assert persistent(hosts(), "h", BRIDGE, Interface(name="eno2")) == []
