@@ -251,12 +251,14 @@ def _cpu() -> float:
 
 
 _SEEN: list[dict[str, int]] = []
+OWN = ("/runs/", "/locks/", ".pyc", "/data/volumes/volume-")
+"""What is no temporary disk: journals, locks, what Python compiles at its first run, and the volume itself."""
 
 
 def _opened(event: str, arguments: Any) -> None:
     if event == "open" and _SEEN and arguments[2] and arguments[2] & (os.O_WRONLY | os.O_RDWR):
         path = str(arguments[0])
-        if "/runs/" not in path and "/locks/" not in path and path != os.devnull and not path.endswith(".pyc"):
+        if path != os.devnull and not any(part in path for part in OWN):
             _SEEN[-1]["written"] += 1 << 40  # any file at all is over the budget
 
 
