@@ -10,6 +10,8 @@ import pytest
 from stackbook.engine import apply, plan, verify
 from stackbook.errors import BadInput, Refused
 from stackbook.hosts import Host
+from stackbook.interfaces import Bridge
+from stackbook.persistence import persistent
 from stackbook.plans import Resource
 from stackbook.resources import OvsBridge, OvsPort
 from stackbook.site import Site
@@ -42,6 +44,21 @@ def test_a_bridge_with_its_interface(lab: Callable[[], Site], guest_host: Host) 
     assert bridges(guest_host) == {}
     gone = [line for line in guest_host.run(["ip", "-br", "link"]).out.splitlines() if not line.startswith("ovs-system")]
     assert [line.split()[:2] for line in gone] == [line.split()[:2] for line in before.splitlines()]
+
+
+def test_the_files_bring_it_up(lab: Callable[[], Site], guest_host: Host) -> None:
+    """What is written for the next start makes the bridge with its port, once ifupdown reads it; undone to the byte."""
+    before = guest_host.read("/etc/network/interfaces")
+    site = lab()
+    planned = plan(persistent(site, NAME, Bridge(name="br-ex", ports=("eno2",))), site)
+    apply(planned, site, approve=planned.digest)
+    guest_host.run(["ifup", "br-ex"], timeout=120)
+    assert bridges(guest_host) == {"br-ex": ["eno2"]}
+    guest_host.run(["ifdown", "br-ex"], timeout=120)
+    assert bridges(guest_host) == {}
+    undone(site, lab())
+    assert guest_host.read("/etc/network/interfaces") == before
+    assert guest_host.stat("/etc/network/interfaces.d/br-ex") is None
 
 
 def test_the_interface_of_the_connection_is_never_taken(lab: Callable[[], Site], guest_host: Host) -> None:
