@@ -144,6 +144,7 @@ def fuzz_one(reader: str, folder: Path, arguments: list[str]) -> None:
                 print(f"CRASH {where}: kept as {kept}", flush=True)
 
     sizes = [f"-max_len={len(first) + 600}", f"-timeout={MOST_SECONDS}", f"-rss_limit_mb={MOST_MIB}", "-print_final_stats=1"]
+    sizes.append(f"-artifact_prefix={tempfile.gettempdir()}/")
     atheris.Setup([sys.argv[0], *sizes, *arguments, str(corpus)], once)
     atheris.Fuzz()
 
