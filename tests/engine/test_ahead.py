@@ -61,9 +61,11 @@ def opened(workspace: Path, monkeypatch: pytest.MonkeyPatch) -> Site:
     """A site that needs no cloud."""
     from stackbook import connect
 
+    (workspace / "stackbook.toml").write_text('[sites.test]\nlayout = "debian"\ncloud = "none"\n')
+    monkeypatch.setenv("XDG_STATE_HOME", str(workspace / "state"))
     monkeypatch.setenv(STORE, str(workspace / "things.json"))
     monkeypatch.setattr(FakeParcel, "act", staticmethod(lambda name: time.sleep(0.2)))
-    site: Site = connect("sandbox", runbook="test")
+    site: Site = connect("test", runbook="test")
     return site
 
 
