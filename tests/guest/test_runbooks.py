@@ -219,7 +219,7 @@ def test_a_survey(stackbook: Command, joined: Joined, workspace: Path) -> None:
     code, record = stackbook("run", "host-survey", "-p", "site=lab")
     assert (code, record["changes"]) == (DONE, []), record["error"]
     page = Path(record["report"]).read_text()
-    for told in ("EMPTY01", "eno2", "guest1"):
+    for told in ("EMPTY01", "eno2", "compute1"):
         assert told in page, told
 
 
