@@ -16,7 +16,7 @@ from stackbook.migration.bundle import BundleDisk, fingerprint
 from stackbook.migration.manifest import Checksum
 from stackbook.migration.qcow2_stream import Qcow2Stream
 from stackbook.migration.vmdk_text import MONOLITHIC
-from stackbook.migration.window import BLOCK, Part, Tell
+from stackbook.migration.window import BLOCK, Part, Tell, keep_freed
 
 PASSED = (*MONOLITHIC, "qcow2", "vhdx")
 """Formats whose bytes go to glance as they are; all others as a qcow2 stream of our own."""
@@ -75,6 +75,7 @@ class Passage:
 
     def __iter__(self) -> Iterator[bytes]:
         self.sent, self.digests = 0, {}
+        keep_freed()
         sent = {name: hashlib.new(name) for name in self.algorithms}
         kept = {checksum.algorithm: hashlib.new(checksum.algorithm) for checksum in self.expected}
         waiting: list[Future[None]] = []

@@ -136,7 +136,7 @@ class Disk(Resource):
         if self.way == VOLUME:
             id = id or self._made(site, conn)
             site.conn.block_storage.set_volume_metadata(id, **{WAY: VOLUME})
-            disk_write.write(site, self.address, disk, id)
+            sums = disk_write.write(site, self.address, disk, id)
         elif id is None:
             id, sums = self._through_image(site, conn, disk)
         self._describe(site, id, {"properties": dict(self.properties or {}), "bootable": self.bootable})

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import os
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 from stackbook.errors import CloudFailed
 from stackbook.migration.bundle import BundleDisk
-from stackbook.migration.compare import copy
+from stackbook.migration.compare import Sums, copy
 from stackbook.migration.passage import intact, unchanged
 from stackbook.migration.window import Volume
 from stackbook.resources import disk_place
@@ -18,10 +17,11 @@ if TYPE_CHECKING:
     from stackbook.site import Site
 
 
-def write(site: Site, address: str, disk: BundleDisk, id: str) -> None:
+def write(site: Site, address: str, disk: BundleDisk, id: str) -> Sums:
     """Make the volume hold the disk, and zeros after it; what is there already is not written again.
 
-    The manifest is checked first. Raises CloudFailed for a volume that lies elsewhere or is encrypted.
+    Returns the checksums of what it has to hold now; the disk is left open for them. The manifest is checked first.
+    Raises CloudFailed for a volume that lies elsewhere or is encrypted.
     """
     path = disk_place.readable(site, id, os.R_OK | os.W_OK)
     why = "it lies elsewhere, or is not yours to write to" if not path else ""
@@ -32,6 +32,7 @@ def write(site: Site, address: str, disk: BundleDisk, id: str) -> None:
         raise CloudFailed(f"{address}: volume {id} can't be written to from here", found=why, hint=hint)
     unchanged(disk)
     intact(disk, percent("checked"))
-    with Volume(path) as volume, closing(disk.open()) as content:
-        copy(content, volume, percent("written"))
+    with Volume(path) as volume:
+        _, sums = copy(disk.open(), volume, percent("written"))
         volume.keep()
+    return sums

@@ -12,8 +12,9 @@ T = TypeVar("T")
 EVERY = 1.5
 """Seconds between two signs of life: with what one of them may be late, no two are more than two apart."""
 RECENTLY = 5.0
-PACE = 0.4
-"""Seconds between two questions, growing to at most five times that."""
+PACE, SLOWEST, LATE = 0.4, 2.0, 0.1
+"""Seconds between two questions at first and at last; between them a tenth of the time that went by: nobody waits much
+longer for us than for the thing itself."""
 
 
 class Ticker:
@@ -71,13 +72,12 @@ def settled(
 
     Raises CloudFailed after `limit` seconds.
     """
-    ticker, pace, until = Ticker(what if own_line else ""), PACE, time.monotonic() + limit
+    ticker, begun = Ticker(what if own_line else ""), time.monotonic()
     try:
         while (found := poll()) is not None and (state := busy(found)):
-            if time.monotonic() > until:
+            if (gone_by := time.monotonic() - begun) > limit:
                 raise CloudFailed(f"{what} is still {state} after {limit:g} s", hint="look at it on the site, then run again")
-            ticker.pause(pace, state)
-            pace = min(pace * 1.2, 5 * PACE)
+            ticker.pause(min(max(PACE, LATE * gone_by), SLOWEST), state)
         return found
     finally:
         ticker.close()

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stackbook.migration import BundleRefused, inspect
 from stackbook.migration.acceptance import objection
 from stackbook.migration.bundle import BundleDisk
-from stackbook.migration.compare import Sums, copy, different, union
+from stackbook.migration.compare import PIECE, Sums, copy, different, union
 from stackbook.migration.passage import Passage, glance_format, passage
 from stackbook.migration.qcow2_stream import CLUSTER, Qcow2Stream
 from stackbook.migration.window import Device, Plain, Volume, whole
@@ -92,9 +92,15 @@ def test_straight_into_a_volume(source: str, tmp_path: Path, format: str) -> Non
     disk, volume = inspect(made(source, tmp_path, format)).disks[0], tmp_path / "volume"
     volume.write_bytes(random.Random(7).randbytes(MIB) * 72)
     with Volume(str(volume)) as target, closing(disk.open()) as content:
-        assert copy(content, target) == 72 * MIB
+        written, sums = copy(content, target)
+        assert written == 72 * MIB
         target.keep()
-        assert copy(content, target) == 0
+        assert sums.differ(Plain(target)) == ""
+        again, sums = copy(content, target)
+        assert again == 0
+        target.write(5 * MIB + 7, bytes([target.read(5 * MIB + 7, 1)[0] ^ 1]))
+        assert sums.differ(Plain(target)) == f"byte {5 * MIB + 7} differs"
+        assert copy(content, target)[0] == PIECE  # and nothing around it
     assert volume.stat().st_size == 72 * MIB
     subprocess.run(["qemu-img", "compare", "-q", "-f", "raw", "-F", "raw", str(volume), source], check=True)
     assert told(disk, str(volume)) == ""
