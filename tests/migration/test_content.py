@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from stackbook.migration import BundleRefused, inspect
 from stackbook.migration.acceptance import objection
 from stackbook.migration.bundle import BundleDisk
-from stackbook.migration.compare import PIECE, Sums, copy, different, union
+from stackbook.migration.compare import PIECE, Mapped, Sums, copy, different, union
 from stackbook.migration.passage import Passage, glance_format, passage
 from stackbook.migration.qcow2_stream import CLUSTER, Qcow2Stream
 from stackbook.migration.window import Device, Plain, Volume, whole
@@ -255,3 +255,31 @@ def test_union_covers_both(one: list[tuple[int, int]], two: list[tuple[int, int]
     covered = [at for start, length in joined for at in range(start, start + length)]
     assert covered == sorted(set(covered))
     assert set(covered) == {at for start, length in [*one, *two] for at in range(start, start + length)}
+
+
+@settings(max_examples=50)
+@given(
+    written=st.lists(st.integers(0, 60), max_size=6),
+    reads=st.lists(st.tuples(st.integers(0, 4_300_000), st.integers(0, 2_200_000)), min_size=1, max_size=5),
+)
+def test_holes_are_not_read(written: list[int], reads: list[tuple[int, int]], tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Any range of a sparse file is what the file holds, zeros after its end, and nothing but its runs was read."""
+    path = tmp_path_factory.mktemp("holes") / "d.raw"
+    with path.open("wb") as stream:
+        stream.truncate(4 * MIB)
+        for at in written:
+            stream.seek(at * 65_536)
+            stream.write(random.Random(at).randbytes(20_000))
+    with Device(str(path)) as device:
+        runs = list(device.data())
+        seen: list[tuple[int, int]] = []
+
+        class Watched(Plain):
+            def read(self, start: int, length: int) -> bytes:
+                seen.append((start, length))
+                return super().read(start, length)
+
+        mapped = Mapped(Watched(device))
+        for start, length in reads:
+            assert mapped.read(start, length) == path.read_bytes()[start : start + length].ljust(length, b"\0")
+    assert all(any(at <= start and start + length <= at + count for at, count in runs) for start, length in seen)
