@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -14,6 +14,8 @@ from stackbook.report import facts
 from stackbook.report.page import NAME, render, save
 
 INDEX = "index.html"
+Plan = tuple[str, ...]
+"""Site, runbook, digest."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +32,8 @@ class Listed:
     """``3 of 3``; empty for a run without changes."""
     given: str
     """Its parameters."""
+    why: str
+    """Why it came to no more; or which run its plan was approved for."""
     report: str
     """Its page relative to the index; empty when there is none."""
     notebook: str
@@ -40,6 +44,11 @@ def write_index(runs: Path) -> Path:
     runs = Path(runs)
     runs.mkdir(parents=True, exist_ok=True, mode=0o700)
     listed = sorted((_listed(folder) for folder in runs.iterdir() if _run(folder)), key=lambda run: run.name, reverse=True)
+    decided = defaultdict[Plan, list[Listed]](list)
+    for run in reversed(listed):
+        if not _awaits(run):
+            decided[_plan(run)].append(run)
+    listed = [_approved(run, decided) for run in listed]
     counts = Counter(run.badge for run in listed)
     return save(runs / INDEX, render("index.html.j2", runs=listed, counts=counts.most_common()))
 
@@ -64,10 +73,27 @@ def _listed(folder: Path) -> Listed:
         machine=started.isoformat() if started else "",
         took=facts.duration(record),
         made=f"{done} of {changes}" if changes else "",
+        why=str((record.get("error") or {}).get("what") or ""),
         given=", ".join(f"{name}={shown(value)}" for name, value in _parameters(record)),
         report=_link(folder, NAME),
         notebook=_link(folder, "notebook.ipynb"),
     )
+
+
+def _approved(run: Listed, decided: Mapping[Plan, list[Listed]]) -> Listed:
+    """The run, no longer awaiting an approval that was given since: a later run had the same plan for the same site."""
+    then = next((other for other in decided.get(_plan(run), ()) if other.name > run.name), None)
+    if not _awaits(run) or then is None:
+        return run
+    return replace(run, badge=("Approved", "past"), why=f"its plan was approved and run as {then.name}")
+
+
+def _awaits(run: Listed) -> bool:
+    return run.record.get("status") == "planned"
+
+
+def _plan(run: Listed) -> Plan:
+    return tuple(str(run.record.get(name)) for name in ("site", "runbook", "digest"))
 
 
 def _parameters(record: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:

@@ -255,6 +255,18 @@ def test_the_index_lists_runs_newest_first(tmp_path: Path) -> None:
     assert "notes" not in text and "run.json can&#39;t be read" in text and "vlan=204" in text
 
 
+def test_a_plan_that_was_approved_no_longer_awaits_it(tmp_path: Path) -> None:
+    """The run that only planned names the one that its plan was approved for; of another site's plan nothing changes."""
+    before, after = samples.planned(tmp_path), samples.applied(tmp_path)
+    text = write_index(tmp_path).read_text()
+    assert f"was approved and run as {after.name}" in text and "1 approved" in text and "awaits" not in text.lower()
+    record = json.loads((after / "run.json").read_text())
+    (after / "run.json").write_text(json.dumps({**record, "site": "elsewhere"}))
+    text = write_index(tmp_path).read_text()
+    assert "was approved and run" not in text and "1 awaits approval" in text
+    assert before.name < after.name
+
+
 def test_an_index_of_nothing(tmp_path: Path) -> None:
     """Without runs the index says how to make the first."""
     assert "stackbook run inventory" in write_index(tmp_path / "runs").read_text()
