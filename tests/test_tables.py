@@ -285,3 +285,13 @@ def test_structures_read_as_one_line() -> None:
     assert told("servers", [{"name": "w", "addresses": 7}])[0] == [{"name": "w", "addresses": 7}]
     assert told("pools", [{"unavailable": "403"}])[0] == [{"unavailable": "403"}]
     assert told("strange", [{"b": 1, "id": "x", "links": [1]}]) == ([{"id": "x", "b": 1}], 1)
+
+
+def test_what_an_api_leaves_empty_is_blank() -> None:
+    """An empty text of an API is nothing set, and reads so; a number of zero is a number."""
+    ports = [{"name": "", "id": "1", "mtu": 0, "device_owner": "compute:nova"}, {"name": "p", "id": "2", "device_owner": ""}]
+    assert told("ports", ports)[0] == [
+        {"name": None, "id": "1", "device_owner": "compute:nova"},
+        {"name": "p", "id": "2", "device_owner": None},
+    ]
+    assert told("networks", [{"name": "n", "mtu": 0}])[0] == [{"name": "n", "mtu": 0}]

@@ -66,7 +66,7 @@ def _read(name: str, value: Any) -> Any:
             return READINGS[name](value)
         except (AttributeError, KeyError, TypeError):
             return value  # another shape than the API documents: shown as it is
-    return None if value in ([], {}) else value
+    return None if _empty(value) else value
 
 
 def _empty(value: Any) -> bool:
