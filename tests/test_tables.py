@@ -289,7 +289,10 @@ def test_structures_read_as_one_line() -> None:
 
 def test_what_an_api_leaves_empty_is_blank() -> None:
     """An empty text of an API is nothing set, and reads so; a number of zero is a number."""
-    ports = [{"name": "", "id": "1", "mtu": 0, "device_owner": "compute:nova"}, {"name": "p", "id": "2", "device_owner": ""}]
+    ports: list[dict[str, object]] = [
+        {"name": "", "id": "1", "device_owner": "compute:nova"},
+        {"name": "p", "id": "2", "device_owner": ""},
+    ]
     assert told("ports", ports)[0] == [
         {"name": None, "id": "1", "device_owner": "compute:nova"},
         {"name": "p", "id": "2", "device_owner": None},

@@ -15,7 +15,7 @@ import select
 import subprocess
 import time
 from bisect import bisect_right
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 
 from stackbook.logs.engines import TAIL, UUID, Engine, environment, passes, tails, tree
 
@@ -24,6 +24,8 @@ FEW = 8
 """Strings up to which finding each by itself is faster than one expression for all."""
 _AT_ONCE = 500
 """Files named to one program."""
+_SIGBUS = -7
+"""How a program ends that had a file mapped when it was cut short."""
 _SIGPIPE = -13
 
 
@@ -93,14 +95,19 @@ class Scan:
         """Let the program read whole files; ``/dev/fd`` opens what we hold open, wherever it was moved since."""
         by_path = {b"/dev/fd/%d" % piece.fd: piece for piece in pieces}
         command = [engine.program, *command, "-H", "-m", str(self.most), *_threads(engine), "--", *map(os.fsdecode, by_path)]
-        run = _Run(command, [piece.fd for piece in pieces], None, self.deadline)
+        code = yield from self._placed(command, by_path, [piece.fd for piece in pieces])
+        if code == _SIGBUS:
+            yield from self._placed([part for part in command if part != "--mmap"], by_path, [piece.fd for piece in pieces])
+
+    def _placed(self, command: list[str], by_path: dict[bytes, Piece], fds: list[int]) -> Generator[tuple[int, int], None, int]:
+        run = _Run(command, fds, None, self.deadline)
         for line in run.lines():
             path, _, rest = line.partition(b"\0")
             piece = by_path.get(path)
             offset = self._offset(rest, piece.fd, 0) if piece is not None else None
             if piece is not None and offset is not None and offset < piece.stop:
                 yield piece.key, offset
-        self._note(run)
+        return self._note(run)
 
     def _piped(self, engine: Engine, command: list[str], pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
         """Feed parts of files to one program, one after the other."""
@@ -125,11 +132,12 @@ class Scan:
         offset = number + moved - TAIL
         return offset if offset >= 0 and os.pread(fd, TAIL, offset) in heads else None
 
-    def _note(self, run: _Run) -> None:
+    def _note(self, run: _Run) -> int:
         self.late = self.late or run.late
-        if run.code not in (0, 1, _SIGPIPE) and not run.late:
+        if run.code not in (0, 1, _SIGBUS, _SIGPIPE) and not run.late:
             text = run.said.decode("utf-8", "replace").strip()
             self.complaints.append(f"{os.path.basename(run.command[0])} ended with {run.code}: {text[:500]}")
+        return run.code
 
     def _by_hand(self, pieces: Sequence[Piece]) -> Iterator[tuple[int, int]]:
         self.used["python"] = None
