@@ -50,6 +50,14 @@ class Ahead:
             ticker.tell("still going")
         ticker.close()
 
+    def leave(self, number: int) -> None:
+        """Change `number` will not be made: what is being prepared of it takes back its own half."""
+        self.waiting = [(later, change) for later, change in self.waiting if later != number]
+        if self.thread is not None and self.number == number:
+            self.stop.set()
+            self.thread.join()
+            self.stop = threading.Event()
+
     def begin(self) -> None:
         """Begin the next change that can be, unless one is being prepared."""
         if not self.waiting or (self.thread is not None and self.thread.is_alive()):

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from stackbook.cloud import api_errors
 from stackbook.engine.ahead import Ahead
+from stackbook.engine.apart import Apart, Groups
 from stackbook.engine.lock import changing
 from stackbook.engine.planning import Planned
 from stackbook.errors import BadInput, PlanNotApproved, PreflightFailed, StackbookError, Unsafe
@@ -45,11 +46,13 @@ class Outcome:
         return outcome_html(self)
 
 
-def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool = False) -> Outcome:
+def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool = False, apart: Groups | None = None) -> Outcome:
     """Make the planned changes, in order, if `approve` is their digest (or ``yes``).
 
     The plan is computed again first: when it differs from the one approved, nothing is changed. An empty plan needs no
     approval. Deleting many resources, or anything that undo can't bring back, needs `allow_delete` besides.
+    Of `apart`, groups of addresses by name, one that fails is left out from there on and told at the end: the others are
+    made. Without it the first failure ends the run.
     Raises PlanNotApproved, PreflightFailed, Unsafe, Busy; or the error of the change that failed, with the changes
     before it made and journalled.
     """
@@ -60,7 +63,7 @@ def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool
             return Outcome("unchanged", planned.digest, 0, 0, 0.0, run.id)
         gate(planned, run, approve, allow_delete)
         with changing(site.place, run.id):
-            return _make(planned, site, approve)
+            return _make(planned, site, approve, Apart(apart or {}))
     except StackbookError as error:
         event = "refused" if isinstance(error, PlanNotApproved | PreflightFailed | Unsafe) else "error"
         run.write(event, error=_told(error, site))
@@ -127,7 +130,7 @@ def _consent(run: Run, digest: str) -> str:
     return "pass allow_delete=True to apply"
 
 
-def _make(planned: Planned, site: Site, approve: str) -> Outcome:
+def _make(planned: Planned, site: Site, approve: str, apart: Apart) -> Outcome:
     current = planned.again()
     if current.digest != planned.digest:
         raise PlanNotApproved(
@@ -139,8 +142,13 @@ def _make(planned: Planned, site: Site, approve: str) -> Outcome:
     run.write("approved", digest=current.digest, by=by, changes=[change.record() for change in current])
     with Ahead(current.changes, site) as ahead:
         for number, change in enumerate(current):
+            if apart.left_out(change):
+                ahead.leave(number)
+                continue
             ahead.turn(number)
-            perform(change, number, site)
+            with apart.of(change):
+                perform(change, number, site)
+    apart.told()
     run.write("applied", digest=current.digest, done=len(current))
     _mark_undone(planned, run)
     return Outcome("applied", current.digest, len(current), len(current), time.monotonic() - begun, run.id)

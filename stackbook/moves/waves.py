@@ -50,6 +50,11 @@ class Wave:
         return list({resource.address: resource for move in moving for resource in move.desired}.values())
 
     @property
+    def apart(self) -> dict[str, list[str]]:
+        """Each machine that moves with the addresses of its resources: one that fails does not hold up the others."""
+        return {move.name: [resource.address for resource in move.desired] for move in self.moves if not move.skipped}
+
+    @property
     def table(self) -> list[Row]:
         """A row for each machine: what it is, what becomes of it, and how many OK, WARN and STOP it has."""
         return [_summary(move, self.finished) for move in self.moves]

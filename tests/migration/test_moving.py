@@ -341,6 +341,28 @@ def test_waves(new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
     assert orphans(cloud) == before
 
 
+def test_a_machine_that_fails_does_not_hold_up_its_wave(new_site: NewSite, cloud: Any, tmp_path: Path) -> None:
+    """The second's file is written to after planning: the others move, it is named with the cause, and moves the next time."""
+    made = {name: bundles.ova(tmp_path, name, (2 * MIB,), macs=(f"00:50:56:31:00:0{n}",)) for n, name in enumerate("pqr")}
+    lines = [f"{name}.ova,192.0.2.{61 + n}" for n, name in enumerate(made)]
+    (tmp_path / "wave.csv").write_text("\n".join(["bundle,ips", *lines]))
+    before, site = orphans(cloud), new_site()
+    found = wave(str(tmp_path / "wave.csv"), site, networks="app")
+    planned = plan(found.desired, site, preflight=found.stops)
+    os.utime(made["q"].path)
+    with pytest.raises(CloudFailed, match="1 of 3 failed: q; all") as caught:
+        apply(planned, site, approve="yes", apart=found.apart)
+    assert len(caught.value.found) == 1
+    assert caught.value.found[0].startswith("disk/q-disk0: the files of q-disk0.vmdk changed since the plan was made (")
+    assert sorted(server.name for server in cloud.compute.servers() if server.name in made) == ["p", "r"]
+    again = wave(str(tmp_path / "wave.csv"), site, networks="app")
+    assert {change.address for change in plan(again.desired, site).plan} == {"disk/q-disk0", "port/app/q-nic0", "server/q"}
+    apply(plan(again.desired, site), site, approve="yes", apart=again.apart)
+    assert landed(again, site) == []
+    undo(site.run, new_site())
+    assert orphans(cloud) == before
+
+
 def test_what_stands_in_the_way(new_site: NewSite, tmp_path: Path) -> None:
     """Each reason to stop is a row of its own, with what was found."""
     two = ("00:50:56:0f:00:01", "00:50:56:0f:00:01")
