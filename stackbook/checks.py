@@ -11,6 +11,7 @@ from stackbook.proof import Proof
 from stackbook.resources.links import links, operators_address, uses
 from stackbook.resources.ovs import interface_errors, ports_of
 from stackbook.resources.ovsdb import answers as open_vswitch
+from stackbook.resources.reports import short
 from stackbook.services import service
 from stackbook.vlans import network_mtu, nic_of, switches
 
@@ -33,13 +34,16 @@ def warn(claim: str, rows: Rows) -> Proof:
     return Proof(claim, rows)
 
 
-def agents_alive(site: Site) -> Rows:
-    """Network agents and compute services that do not report; dead ones can't bind a port or boot a server."""
-    layout = site.settings.layout
+def agents_alive(site: Site, starting: Sequence[str] = ()) -> Rows:
+    """Network agents and compute services that do not report; dead ones can't bind a port or boot a server.
+
+    Services in `starting` are started on the site's hosts by the plan itself: there their agents may be dead until then.
+    """
+    layout, own = site.settings.layout, {short(name) for name in site.hosts}
     dead = [
         _row(f"{agent.agent_type} on {agent.host}", "does not report", "alive", _look(agent, layout))
         for agent in site.conn.network.agents()
-        if not agent.is_alive
+        if not agent.is_alive and not (agent.binary in starting and short(agent.host) in own)
     ]
     down = [
         _row(f"{told.binary} on {told.host}", told.state, "up", _look(told, layout))

@@ -38,7 +38,7 @@ class Reports:
 
     def of(self, service: str, host: str) -> Report | None:
         """The last word of `service` on `host`; None for one that does not report, such as an API."""
-        return self.found.get((service, _short(host)))
+        return self.found.get((service, short(host)))
 
 
 def reports(site: Site) -> Reports:
@@ -55,7 +55,7 @@ def _told(rows: list[dict[str, Any]]) -> Iterator[tuple[tuple[str, str], Report]
     for row in rows:
         if "binary" in row and "host" in row:
             alive = row.get("alive", row.get("state") == "up")
-            yield (row["binary"], _short(row["host"])), Report(bool(alive), _moment(row))
+            yield (row["binary"], short(row["host"])), Report(bool(alive), _moment(row))
 
 
 def _moment(row: dict[str, Any]) -> float:
@@ -66,6 +66,6 @@ def _moment(row: dict[str, Any]) -> float:
         return 0.0
 
 
-def _short(host: str) -> str:
+def short(host: str) -> str:
     """A host's name without domain and without cinder's backend: settings, neutron, nova and cinder each have their own."""
     return host.partition("@")[0].partition(".")[0]

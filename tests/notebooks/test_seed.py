@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import subprocess
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -73,4 +74,25 @@ def test_failure_and_cure(stackbook: Command, new_site: Callable[[], Site], sand
         undo(stackbook, run["run"])
     undo(stackbook, runs[2]["run"])
     undo(stackbook, runs[0]["run"])
+    assert state(new_site(), sandbox) == before
+
+
+def test_an_agent_that_ended_for_want_of_its_bridge(
+    stackbook: Command, new_site: Callable[[], Site], sandbox: Path, cloud: Connection
+) -> None:
+    """A bridge that went takes the agent with it: it is dead, and that does not keep provider-vlan from mending both."""
+    before = state(new_site(), sandbox)
+    first = applied(stackbook, "run", "provider-vlan")
+    root = sandbox / "hosts" / "compute2"
+    new_site().host("compute2").run(["ovs-vsctl", "del-br", "br-ex"])
+    subprocess.run([root / "usr/bin/systemctl", "restart", AGENT], check=False, timeout=60)
+    until = time.monotonic() + 90
+    while next(cloud.network.agents(host="compute2", binary=AGENT)).is_alive:
+        assert time.monotonic() < until
+        time.sleep(1)
+    mended = applied(stackbook, "run", "provider-vlan")
+    assert [change["address"] for change in mended["changes"]] == ["ovs-bridge/compute2/br-ex", f"service/compute2/{AGENT}"]
+    assert next(cloud.network.agents(host="compute2", binary=AGENT)).is_alive
+    undo(stackbook, mended["run"])
+    undo(stackbook, first["run"])
     assert state(new_site(), sandbox) == before
