@@ -91,7 +91,8 @@ def summary(changed: list[int], seconds: float) -> str:
     """One sentence: what was changed, and how long it took."""
     if not any(changed):
         return f"Nothing had to change: everything is as it should be ({seconds:.0f} s)"
-    return f"{sum(changed)} changes made and proved in {len([n for n in changed if n])} runs ({seconds:.0f} s)"
+    runs = len([number for number in changed if number])
+    return f"{sum(changed)} changes made and proved in {runs} run{'s' if runs > 1 else ''} ({seconds:.0f} s)"
 
 
 def say(text: str) -> None:
