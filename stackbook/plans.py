@@ -65,6 +65,12 @@ class Resource:
         super().__init_subclass__(**kwargs)
         if "kind" in cls.__dict__:
             Resource.kinds[cls.kind] = cls
+        if "__repr__" not in cls.__dict__:  # the decorator, which comes after this, would make one with every None in it
+            cls.__repr__ = Resource.__repr__  # type: ignore[method-assign]
+
+    def __repr__(self) -> str:
+        given = ((item.name, getattr(self, item.name)) for item in fields(self) if item.repr)
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in given if value is not None)})"
 
     @property
     def key(self) -> Values:

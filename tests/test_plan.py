@@ -150,3 +150,8 @@ def test_lists_compare_as_sets() -> None:
     assert same(["a", "b"], ("b", "a"))
     assert not same(["a"], ["a", "a"])
     assert same({"x": 1, "y": 2}, {"x": 1})
+
+
+def test_a_resource_shows_what_was_given() -> None:
+    """What is left to the site is not shown: the list of desired resources fits a page."""
+    assert repr(FakeBox(name="a", size=0)) == "FakeBox(name='a', size=0)"
