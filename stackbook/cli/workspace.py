@@ -53,7 +53,8 @@ def init(arguments: Namespace) -> None:
         _copies(folder / FOLDER)
     except OSError as error:
         raise BadInput(f"{error.filename}: {error.strerror}", hint="name a folder that you may write to") from None
-    print(f"workspace {folder.resolve()}\n  Try: cd {folder}, then: stackbook list")
+    there = "" if folder.resolve() == Path.cwd() else f"cd {folder}, then: "
+    print(f"workspace {folder.resolve()}\n  Try: {there}stackbook list")
 
 
 def jupyter(arguments: Namespace) -> None:
