@@ -23,6 +23,7 @@ from tests.guest.guest import Guest
 from tests.notebooks.cases import NOW
 from tests.notebooks.conftest import Command, stackbook
 from tests.notebooks.test_walk import AWAITS_APPROVAL, DONE, undo, walk
+from tests.packstack.files import written
 
 __all__ = ["stackbook"]
 SITE = """\
@@ -40,6 +41,7 @@ roles = [{roles}]
 """
 VLAN = {"site": "lab", "mapping": "default:br-ex:eno2", "vlan": "207", "cidr": "203.0.113.0/26"}
 BAD_INPUT = 3
+ANSWERS = "/root/packstack-answers.txt"
 DISK = {"site": "lab", "host": "controller1", "disks": "/dev/vdb"}
 CLOUD = {"site": "sandbox", "vlan": "206", "cidr": "203.0.113.64/26"}
 """A VLAN on the sandbox itself: afterwards its neutron knows VLANs, as that of the guest's cloud has to."""
@@ -211,6 +213,22 @@ def test_a_restart(stackbook: Command, joined: Joined, guest_host: Host) -> None
     first = started(guest_host)
     walk(stackbook, "service-restart", {"site": "lab", "service": "neutron-openvswitch-agent", "before": NOW})
     assert started(guest_host) > first
+
+
+def test_an_answer_file(stackbook: Command, joined: Joined, guest_host: Host) -> None:
+    """packstack-answers edits the file over SSH, and gives it back to the byte, as private as it was."""
+    joined("controller1", "controller")
+    content = written().encode()
+    guest_host.write(ANSWERS, content, 0o600)
+    try:
+        run = walk(stackbook, "packstack-answers", {"site": "lab"})
+        edited = guest_host.read(ANSWERS) or b""
+        assert b"\nCONFIG_PROVISION_DEMO=n\n" in edited and edited != content
+        undo(stackbook, run)
+        assert guest_host.read(ANSWERS) == content
+        assert guest_host.run(["stat", "-c", "%a %U", ANSWERS]).out == "600 root\n"
+    finally:
+        guest_host.run(["rm", "-f", ANSWERS])
 
 
 def test_a_survey(stackbook: Command, joined: Joined, workspace: Path) -> None:
