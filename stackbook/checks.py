@@ -13,6 +13,7 @@ from stackbook.resources.ovs import interface_errors, ports_of
 from stackbook.resources.ovsdb import answers as open_vswitch
 from stackbook.resources.reports import short
 from stackbook.services import service
+from stackbook.units import states
 from stackbook.vlans import network_mtu, nic_of, switches
 
 if TYPE_CHECKING:
@@ -37,13 +38,13 @@ def warn(claim: str, rows: Rows) -> Proof:
 def agents_alive(site: Site, starting: Sequence[str] = ()) -> Rows:
     """Network agents and compute services that do not report; dead ones can't bind a port or boot a server.
 
-    Services in `starting` are started on the site's hosts by the plan itself: there their agents may be dead until then.
+    Services in `starting` are started on the site's hosts by the plan itself: one that ended may be dead until then.
     """
-    layout, own = site.settings.layout, {short(name) for name in site.hosts}
+    layout = site.settings.layout
     dead = [
         _row(f"{agent.agent_type} on {agent.host}", "does not report", "alive", _look(agent, layout))
         for agent in site.conn.network.agents()
-        if not agent.is_alive and not (agent.binary in starting and short(agent.host) in own)
+        if not agent.is_alive and not (agent.binary in starting and _ended(site, agent))
     ]
     down = [
         _row(f"{told.binary} on {told.host}", told.state, "up", _look(told, layout))
@@ -51,6 +52,13 @@ def agents_alive(site: Site, starting: Sequence[str] = ()) -> Rows:
         if told.state != "up"
     ]
     return dead + down
+
+
+def _ended(site: Site, agent: Any) -> bool:
+    """Whether the agent's service is known to have ended, on a host of the site: one that hangs is not started by anything."""
+    names = [name for name in site.hosts if short(name) == short(agent.host)]
+    found = [states(site.host(name), site.settings.layout, [agent.binary])[agent.binary] for name in names]
+    return any(state.known and not state.running for state in found)
 
 
 def _look(told: Any, layout: str) -> str:

@@ -77,19 +77,37 @@ def test_failure_and_cure(stackbook: Command, new_site: Callable[[], Site], sand
     assert state(new_site(), sandbox) == before
 
 
+def restarted_for_good(root: Path, cloud: Connection) -> None:
+    """Restart the agent of compute2, and wait until neutron takes it for dead."""
+    subprocess.run([root / "usr/bin/systemctl", "restart", AGENT], check=False, timeout=60)
+    until = time.monotonic() + 90
+    while next(cloud.network.agents(host="compute2", binary=AGENT)).is_alive:
+        assert time.monotonic() < until
+        time.sleep(1)
+
+
+def test_an_agent_that_hangs_stops_the_plan(stackbook: Command, sandbox: Path, cloud: Connection) -> None:
+    """One that runs and does not report is nothing that the plan would mend: preflight stops, and nothing is changed."""
+    root = sandbox / "hosts" / "compute2"
+    content = (root / INI).read_text()
+    (root / INI).write_text(content + "\n[agent]\nreport_interval = 3600\n")
+    restarted_for_good(root, cloud)
+    code, record = stackbook("run", "provider-vlan", "--yes")
+    assert (code, record["done"], record["error"]["type"]) == (FAILED, 0, "PreflightFailed"), record["error"]
+    assert "compute2" in str(record["error"]["found"])
+    (root / INI).write_text(content)
+    subprocess.run([root / "usr/bin/systemctl", "restart", AGENT], check=True, timeout=60)
+    assert next(cloud.network.agents(host="compute2", binary=AGENT)).is_alive
+
+
 def test_an_agent_that_ended_for_want_of_its_bridge(
     stackbook: Command, new_site: Callable[[], Site], sandbox: Path, cloud: Connection
 ) -> None:
     """A bridge that went takes the agent with it: it is dead, and that does not keep provider-vlan from mending both."""
     before = state(new_site(), sandbox)
     first = applied(stackbook, "run", "provider-vlan")
-    root = sandbox / "hosts" / "compute2"
     new_site().host("compute2").run(["ovs-vsctl", "del-br", "br-ex"])
-    subprocess.run([root / "usr/bin/systemctl", "restart", AGENT], check=False, timeout=60)
-    until = time.monotonic() + 90
-    while next(cloud.network.agents(host="compute2", binary=AGENT)).is_alive:
-        assert time.monotonic() < until
-        time.sleep(1)
+    restarted_for_good(sandbox / "hosts" / "compute2", cloud)
     mended = applied(stackbook, "run", "provider-vlan")
     assert [change["address"] for change in mended["changes"]] == ["ovs-bridge/compute2/br-ex", f"service/compute2/{AGENT}"]
     assert next(cloud.network.agents(host="compute2", binary=AGENT)).is_alive
