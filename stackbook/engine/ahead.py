@@ -42,21 +42,25 @@ class Ahead:
     def turn(self, number: int) -> None:
         """The turn of change `number` has come: what was begun of it is waited for, with a sign of life."""
         self.waiting = [(later, change) for later, change in self.waiting if later > number]
+        self._waited(number, "still going")
+
+    def leave(self, number: int) -> None:
+        """Change `number` will not be made: what is being prepared of it takes back its own half."""
+        self.waiting = [(later, change) for later, change in self.waiting if later != number]
+        if self.number == number:
+            self.stop.set()
+            self._waited(number, "taken back")
+            self.stop = threading.Event()
+
+    def _waited(self, number: int, told: str) -> None:
+        """Wait until nothing of change `number` is being prepared, with a sign of life."""
         if self.thread is None or self.number != number:
             return
         ticker = Ticker("begun ahead")
         while self.thread.is_alive():
             self.thread.join(0.5)
-            ticker.tell("still going")
+            ticker.tell(told)
         ticker.close()
-
-    def leave(self, number: int) -> None:
-        """Change `number` will not be made: what is being prepared of it takes back its own half."""
-        self.waiting = [(later, change) for later, change in self.waiting if later != number]
-        if self.thread is not None and self.number == number:
-            self.stop.set()
-            self.thread.join()
-            self.stop = threading.Event()
 
     def begin(self) -> None:
         """Begin the next change that can be, unless one is being prepared."""

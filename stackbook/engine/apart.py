@@ -44,7 +44,7 @@ class Apart:
         names, total = ", ".join(self.failed), len(set(self.groups.values()))
         hints = [error.hint for _, error in self.failed.values() if isinstance(error, StackbookError)]
         raise CloudFailed(
-            f"{len(self.failed)} of {total} failed: {names}; all that does not belong to them was made",
+            f"{len(self.failed)} of {total} failed: {names}; the others were made",
             found=[_cause(address, error) for address, error in self.failed.values()],
             hint=hints[0] if len(self.failed) == len(hints) == 1 else "mend what each of them tells, then resume the run",
         )

@@ -14,7 +14,7 @@ from stackbook.report import facts
 from stackbook.report.page import NAME, render, save
 
 INDEX = "index.html"
-Plan = tuple[str, ...]
+Key = tuple[str, ...]
 """Site, runbook, digest."""
 
 
@@ -44,11 +44,11 @@ def write_index(runs: Path) -> Path:
     runs = Path(runs)
     runs.mkdir(parents=True, exist_ok=True, mode=0o700)
     listed = sorted((_listed(folder) for folder in runs.iterdir() if _run(folder)), key=lambda run: run.name, reverse=True)
-    decided = defaultdict[Plan, list[Listed]](list)
+    approved = defaultdict[Key, list[Listed]](list)
     for run in reversed(listed):
-        if not _awaits(run):
-            decided[_plan(run)].append(run)
-    listed = [_approved(run, decided) for run in listed]
+        if _begun(run):
+            approved[_plan(run)].append(run)
+    listed = [_approved(run, approved) for run in listed]
     counts = Counter(run.badge for run in listed)
     return save(runs / INDEX, render("index.html.j2", runs=listed, counts=counts.most_common()))
 
@@ -80,9 +80,9 @@ def _listed(folder: Path) -> Listed:
     )
 
 
-def _approved(run: Listed, decided: Mapping[Plan, list[Listed]]) -> Listed:
+def _approved(run: Listed, approved: Mapping[Key, list[Listed]]) -> Listed:
     """The run, no longer awaiting an approval that was given since: a later run had the same plan for the same site."""
-    then = next((other for other in decided.get(_plan(run), ()) if other.name > run.name), None)
+    then = next((other for other in approved.get(_plan(run), ()) if other.name > run.name), None)
     if not _awaits(run) or then is None:
         return run
     return replace(run, badge=("Approved", "past"), why=f"its plan was approved and run as {then.name}")
@@ -92,7 +92,13 @@ def _awaits(run: Listed) -> bool:
     return run.record.get("status") == "planned"
 
 
-def _plan(run: Listed) -> Plan:
+def _begun(run: Listed) -> bool:
+    """Whether its plan was approved: it was made, or in part; one that preflight stopped, say, was not."""
+    begun = any(word != "not begun" for word, _, _ in facts.states(run.record))
+    return begun or run.record.get("status") in ("applied", "undone")
+
+
+def _plan(run: Listed) -> Key:
     return tuple(str(run.record.get(name)) for name in ("site", "runbook", "digest"))
 
 

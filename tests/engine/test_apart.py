@@ -40,7 +40,7 @@ def test_the_others_are_made(opened: Site, capsys: pytest.CaptureFixture[str]) -
     """What follows in its group is not tried; the error names the group and its cause; the record tells each state."""
     wanted = [FakeFragile(name=name, brittle=name == "b1") for name in ("a1", "b1", "b2", "c1", "shared")]
     groups = {name: [f"fake_fragile/{name}{number}" for number in (1, 2)] for name in "abc"}
-    with pytest.raises(CloudFailed, match=r"1 of 3 failed: b; all that does not belong to them was made") as caught:
+    with pytest.raises(CloudFailed, match=r"1 of 3 failed: b; the others were made") as caught:
         apply(plan(wanted, opened), opened, approve="yes", apart=groups)
     assert sorted(things()) == ["a1", "c1", "shared"]
     assert caught.value.found == ["fake_fragile/b1: it broke (a crack)"]

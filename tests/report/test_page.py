@@ -261,6 +261,9 @@ def test_a_plan_that_was_approved_no_longer_awaits_it(tmp_path: Path) -> None:
     text = write_index(tmp_path).read_text()
     assert f"was approved and run as {after.name}" in text and "1 approved" in text and "awaits" not in text.lower()
     record = json.loads((after / "run.json").read_text())
+    stopped = {**record, "status": "failed", "changes": [{**change, "state": "planned"} for change in record["changes"]]}
+    (after / "run.json").write_text(json.dumps(stopped))
+    assert "1 awaits approval" in write_index(tmp_path).read_text(), "a run that preflight stopped approved nothing"
     (after / "run.json").write_text(json.dumps({**record, "site": "elsewhere"}))
     text = write_index(tmp_path).read_text()
     assert "was approved and run" not in text and "1 awaits approval" in text
