@@ -27,6 +27,8 @@ SERVICES = (
 )
 HOURS = 24
 SEED = 20
+SMALL, ROTATIONS = 2_000_000, 12
+"""Bytes of content of a small file, and how many of each log."""
 
 
 @dataclass(frozen=True)
@@ -45,15 +47,17 @@ class Samples:
         return sorted(path for path in (self.folder / "var/log").rglob("*") if path.is_file())
 
 
-def samples(folder: Path, size: int) -> tuple[Samples, Samples]:
-    """The logs in `folder`, plain and compressed: made of about `size` bytes, unless they are there."""
+def samples(folder: Path, size: int) -> tuple[Samples, Samples, Samples]:
+    """The logs in `folder`, of about `size` bytes, made unless they are there: plain, compressed, a part in many small files."""
     mark = folder / "end"
     if not mark.exists():
         plain = write(folder / "plain", size, datetime.now(UTC))
         compress(plain, folder / "packed")
+        compress(plain, folder / "rotated", SMALL)
         mark.write_text(plain.end.isoformat())
     end, ids = datetime.fromisoformat(mark.read_text()), _ids(random.Random(SEED))
-    return Samples(folder / "plain", ids, end), Samples(folder / "packed", ids, end)
+    plain, packed, rotated = (Samples(folder / name, ids, end) for name in ("plain", "packed", "rotated"))
+    return plain, packed, rotated
 
 
 def write(folder: Path, size: int, end: datetime, seed: int = SEED) -> Samples:
@@ -65,20 +69,27 @@ def write(folder: Path, size: int, end: datetime, seed: int = SEED) -> Samples:
     return Samples(folder, ids, end)
 
 
-def compress(samples: Samples, folder: Path) -> Samples:
-    """The same logs rotated and compressed as logrotate does, in another folder."""
-    jobs = [(path, folder / path.relative_to(samples.folder).with_name(path.name + ".1.gz")) for path in samples.files]
+def compress(samples: Samples, folder: Path, each: int = 0) -> Samples:
+    """The same logs rotated and compressed as logrotate does, in another folder; `each`: the first 12 times so many bytes."""
+    parts = range(ROTATIONS if each else 1)
+    jobs = [
+        (path, folder / path.relative_to(samples.folder).with_name(f"{path.name}.{part + 1}.gz"), part * each, each)
+        for path in samples.files
+        for part in parts
+    ]
     with ProcessPoolExecutor(2) as pool:
         list(pool.map(_compress_one, jobs))
     return Samples(folder, samples.ids, samples.end)
 
 
-def _compress_one(job: tuple[Path, Path]) -> None:
-    source, target = job
+def _compress_one(job: tuple[Path, Path, int, int]) -> None:
+    source, target, start, size = job
     target.parent.mkdir(parents=True, exist_ok=True)
     packer = zlib.compressobj(6, wbits=31)
     with source.open("rb") as content, target.open("wb") as stream:
-        while part := content.read(1 << 20):
+        content.seek(start)
+        stop = start + size if size else source.stat().st_size
+        while part := content.read(min(1 << 20, stop - content.tell())):
             stream.write(packer.compress(part))
         stream.write(packer.flush())
 

@@ -84,7 +84,7 @@ def main() -> int:
 
 def _measure(folder: Path, size: int, rounds: int) -> list[Row]:
     print(f"{size / 1e9:.2f} GB of logs in {folder}", flush=True)
-    plain, packed = samples(folder, size)
+    plain, packed, rotated = samples(folder, size)
     one, many = plain.ids[12], plain.ids
     print(f"{len(plain.files)} files; {' '.join(map(str, engines()))}; {os.cpu_count()} CPUs; load {os.getloadavg()[0]:.1f}\n")
     print("| what | CPU time | target |\n|-|-|-|", flush=True)
@@ -115,6 +115,8 @@ def _measure(folder: Path, size: int, rounds: int) -> list[Row]:
         told("rg -z, 1 id, gz", "zgrep", _command(["rg", "-z", "-aF", one], packed), zgrep)
     told("stackbook, 20 ids, gz", "zgrep", _search(packed, many), zgrep, 0.35 if _fast_inflate() else None)
     told("stackbook, 20 ids, gz, last 2 h", "zgrep", _search(packed, many, since=plain.end - timedelta(hours=2)), zgrep)
+    small = _command(["zgrep", one], rotated)
+    told(f"stackbook, 20 ids, {len(rotated.files)} gz of 2 MB", "zgrep", _search(rotated, many), small)
     rows.append(Row("500 lines parsed and merged", "0.1 s", _parsing() / 0.1, 1.0))
     print(rows[-1])
     found = search([_host(plain)], many, limits=LIMITS)

@@ -8,7 +8,9 @@ millisecond and the same process, at level ERROR (TRACE in old releases), withou
 
 from __future__ import annotations
 
+import collections
 import os
+from collections.abc import Iterator, Sequence
 
 from stackbook.logs.lines import BACKWARD, LINE_LIMIT, Head, Times, head_of, same_head, unwrapped, without_colours
 
@@ -18,6 +20,8 @@ STRANGERS = 40
 """Lines of other processes that may stand between two lines of one record."""
 NEIGHBOURS = 3
 """Records on each side that a record is compared with."""
+HELD_BACK = 8
+"""Records that wait for a further line of theirs to match."""
 _REMEMBERED = 5000
 _LATELY = 300
 
@@ -238,6 +242,24 @@ class Attacher:
             if line.begins:
                 after.append(line)
         return before, after
+
+
+def records(attacher: Attacher, offsets: Sequence[int]) -> Iterator[tuple[Record, int]]:
+    """The records of matches at `offsets`, in order, each once, with the last offset looked at.
+
+    The newest few are held back: a later match may turn out to be another line of one of them.
+    """
+    pending: collections.deque[Record] = collections.deque()
+    last = -1
+    for offset in offsets:
+        record = attacher.record(offset)
+        last = offset
+        if record is not None:
+            pending.append(record)
+            if len(pending) > HELD_BACK:
+                yield pending.popleft(), last
+    for record in pending:
+        yield record, last
 
 
 def suspicion(record: Record, before: list[Line], after: list[Line], times: Times, text: Text) -> str:

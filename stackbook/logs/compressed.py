@@ -1,4 +1,4 @@
-"""The content of compressed logs in chunks that overlap, so that no record is torn.
+"""The content of compressed logs, one after the other in a window of memory that programs can search.
 
 This file is sent to hosts and runs there on Python 3.6 and later: standard library only, with a faster library where the
 host happens to have one.
@@ -12,47 +12,59 @@ import site
 import subprocess
 import sys
 import zlib
-from collections.abc import Iterator
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 from stackbook.logs.engines import which
+from stackbook.logs.find import LogFile
 
-CHUNK = 64 * 1024 * 1024
-"""Bytes of content in one chunk, with the overlap."""
+ROOM = 64 * 1024 * 1024
+"""Bytes of content in a window."""
 OVERLAP = 512 * 1024
-"""Bytes of the chunk before that are kept; half for looking back, half for lines that were not finished."""
+"""Bytes of a file's content that are kept when the window is full, so that no record is torn: half for looking back, half for
+lines that were not finished."""
 _READ = 64 * 1024
 _PART = 256 * 1024
 """Bytes of content inflated at a time: buffers of more are new pages from the system, each time."""
 _SHARED = "/dev/shm"  # noqa: S108 - a file without a name
 
 
-class Chunk:
-    """A part of the content, in a file in memory."""
+class Part:
+    """A part of a file's content, in a window."""
 
-    __slots__ = ("base", "done", "error", "fd", "fresh", "last", "size", "until")
+    __slots__ = ("at", "base", "done", "error", "file", "fresh", "last", "size")
 
-    def __init__(
-        self, fd: int = -1, size: int = 0, base: int = 0, done: int = 0, fresh: int = 0, error: str = "", *, last: bool = False
-    ) -> None:
-        self.fd = fd
-        self.size = size
-        """Bytes in that file, after which old ones follow; the next chunk takes their place."""
+    def __init__(self, file: LogFile, at: int, base: int = 0, size: int = 0, done: int = 0) -> None:
+        self.file = file
+        self.at = at
+        """Where in the window it begins."""
         self.base = base
-        """Offset of its first byte in the content."""
+        """Where in the content it begins."""
+        self.size = size
         self.done = done
-        """Offset before which matches belong to the chunk before."""
-        self.until = base + size - (0 if last else OVERLAP // 2)
-        """Offset from which matches belong to the next chunk."""
-        self.last = last
-        self.fresh = fresh
-        """Bytes that the chunk before did not have."""
-        self.error = error
+        """Offset in the content before which matches belong to the part before."""
+        self.fresh = 0
+        """Bytes that the part before did not have."""
+        self.last = False
+        self.error = ""
         """Why the content ends here though it should not."""
 
-    def read(self, most: int) -> bytes:
-        """The first `most` bytes."""
-        return os.pread(self.fd, min(most, self.size), 0) if self.size else b""
+    @property
+    def kept(self) -> int:
+        """Bytes at its end that the next part begins with."""
+        return 0 if self.last else min(self.size, OVERLAP)
+
+    @property
+    def until(self) -> int:
+        """Offset in the content from which matches belong to the next part."""
+        return max(self.done, self.base + self.size - (0 if self.last else OVERLAP // 2))
+
+    def offsets(self, places: Sequence[int]) -> list[int]:
+        """Offsets in the content of the matches to tell with this part; `places` in the window, in order."""
+        moved = self.base - self.at
+        first, last = bisect_left(places, self.done - moved), bisect_left(places, self.until - moved)
+        return [place + moved for place in places[first:last]]
 
 
 class Window:
@@ -65,55 +77,97 @@ class Window:
         self._mapped: mmap.mmap | None = None
         if hasattr(os, "memfd_create"):
             self.fd = os.memfd_create("log")
-            os.ftruncate(self.fd, CHUNK)
-            self._mapped = mmap.mmap(self.fd, CHUNK)  # half as much work as a call for each part
+            os.ftruncate(self.fd, ROOM)
+            self._mapped = mmap.mmap(self.fd, ROOM)  # half as much work as a call for each part
         else:  # Python 3.7 and older
             import tempfile
 
             with tempfile.TemporaryFile(dir=_SHARED if os.path.isdir(_SHARED) else None) as stream:
                 self.fd = os.dup(stream.fileno())
         self.size = 0
+        """Bytes of what is in it now; old ones follow."""
+        self.parts: list[Part] = []
 
-    def add(self, part: memoryview) -> memoryview:
-        """Write as much of `part` as there is room for; what is left of it."""
-        fits = part[: CHUNK - self.size]
+    @property
+    def full(self) -> bool:
+        """Whether all that the file holds is of now."""
+        return self.size == ROOM
+
+    def begin(self, file: LogFile) -> None:
+        """A new part, of `file`; a newline before it, lest the end of one file and the beginning of the next make an id."""
+        if self.size:
+            self._write(memoryview(b"\n"))
+        self.parts.append(Part(file, self.size))
+
+    def add(self, data: memoryview) -> memoryview:
+        """Write as much of `data` as there is room for to the last part; what is left of it."""
+        written = self._write(data)
+        self.parts[-1].size += written
+        self.parts[-1].fresh += written
+        return data[written:]
+
+    def _write(self, data: memoryview) -> int:
+        fits = data[: ROOM - self.size]
         if self._mapped is not None:
             self._mapped[self.size : self.size + len(fits)] = fits
-            written = len(fits)
-        else:
-            written = os.pwrite(self.fd, fits, self.size) if fits else 0
-        self.size += written
-        return part[written:]
+        elif fits:
+            os.pwrite(self.fd, fits, self.size)
+        self.size += len(fits)
+        return len(fits)
 
     def go_on(self) -> None:
-        """Keep only the end, at the beginning."""
-        kept = os.pread(self.fd, OVERLAP, self.size - OVERLAP)
+        """Keep only the end of the last part, at the beginning."""
+        old = self.parts[-1]
+        kept = os.pread(self.fd, old.kept, old.at + old.size - old.kept)
         self.size = os.pwrite(self.fd, kept, 0)
+        self.parts = [Part(old.file, 0, old.base + old.size - self.size, self.size, old.until)]
+
+    def end(self, error: str) -> None:
+        """The last part is the last of its file; drop it when the file is left."""
+        part = self.parts[-1]
+        part.last, part.error = True, error
+        if part.file.left:
+            self.parts.pop()
+            self.size = part.at
+
+    def clear(self) -> None:
+        """Forget all that is in it."""
+        self.size, self.parts = 0, []
 
 
 _windows: list[Window] = []
 
 
-def chunks(fd: int, kind: str) -> Iterator[Chunk]:
-    """Chunks of the content of a compressed file; ends with one that has an error when the content does."""
+def windows(files: Iterable[LogFile], wanted: Callable[[LogFile, bytes], bool]) -> Iterator[Window]:
+    """The content of compressed files, as one window each time that it is full, and at the end.
+
+    A file is left when `wanted`, given its first bytes, says no, and when ``file.left`` was set since the window before.
+    """
     if not _windows:
         _windows.append(Window())
-    window, base, done, old, error = _windows[0], 0, 0, 0, ""
-    window.size = 0
-    try:
-        for part in content(fd, kind):
-            rest = window.add(memoryview(part))
-            while rest:
-                chunk = Chunk(window.fd, CHUNK, base, done, CHUNK - old)
-                yield chunk
-                window.go_on()
-                base, done, old = base + CHUNK - OVERLAP, chunk.until, OVERLAP
-                rest = window.add(rest)
-    except (OSError, EOFError, ValueError, zlib.error, subprocess.SubprocessError) as failure:
-        error = str(failure) or type(failure).__name__
-    yield Chunk(window.fd, window.size, base, done, window.size - old, last=True)
-    if error:
-        yield Chunk(error=f"it can't be decompressed to its end: {error}", last=True)
+    window = _windows[0]
+    window.clear()
+    for file in files:
+        first, error = True, ""
+        window.begin(file)
+        try:
+            for data in content(file.fd, file.compression):
+                if first and not wanted(file, data[:_READ]):
+                    file.left = True
+                    break
+                first, rest = False, window.add(memoryview(data))
+                while rest and not file.left:
+                    yield window
+                    window.go_on()
+                    rest = window.add(rest)
+                if file.left:
+                    break
+        except (OSError, EOFError, ValueError, zlib.error, subprocess.SubprocessError) as failure:
+            error = str(failure) or type(failure).__name__
+        window.end(error)
+    if window.parts:
+        yield window
+    window.clear()
 
 
 def content(fd: int, kind: str) -> Iterator[bytes]:
@@ -130,6 +184,12 @@ def content(fd: int, kind: str) -> Iterator[bytes]:
 
 def inflater() -> Any:
     """A module with the interface of zlib: the fastest that is installed."""
+    if not _inflaters:
+        _inflaters.append(_fastest())
+    return _inflaters[0]
+
+
+def _fastest() -> Any:
     if sys.flags.no_site:  # left out at the start to save its time
         site.main()
     for name in ("isal.isal_zlib", "zlib_ng.zlib_ng"):
@@ -138,6 +198,9 @@ def inflater() -> Any:
         except ImportError:
             continue
     return zlib
+
+
+_inflaters: list[Any] = []
 
 
 def _gzip(fd: int) -> Iterator[bytes]:

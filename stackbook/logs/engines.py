@@ -73,11 +73,7 @@ def passes(available: Sequence[Engine], strings: Sequence[str]) -> list[tuple[En
         best, groups = regular, [list(strings)]
     if best.name == "rg":
         short = TAIL if tails(best, strings) else 0
-        how = [_MAPPED if len(group) == 1 else _READ for group in groups]
-        return [
-            (best, [*_RG, mode, *_each([text[short:] for text in group])])
-            for mode, group in zip(how, groups)  # noqa: B905
-        ]
+        return [(best, [*_RG, *_each([text[short:] for text in group])]) for group in groups]
     if best.name == "grep" and len(strings) <= GREP_SINGLE_PASSES:
         return [(best, [*_GREP, "-F", "-e", string]) for string in strings]
     if best.name == "grep":
@@ -98,9 +94,6 @@ def tails(engine: Engine, strings: Sequence[str]) -> dict[bytes, set[bytes]]:
 
 
 _RG = ["--no-config", "-a", "-F", "-o", "-b", "-N", "--no-heading", "--color=never", "--encoding=none", "--null"]
-_MAPPED, _READ = "--mmap", "--no-mmap"
-"""One string is found fastest in files that are mapped; several, which are looked for otherwise, take half as long in what
-was just read."""
 _GREP = ["-a", "-o", "-b", "--null"]
 
 

@@ -24,13 +24,15 @@ _LOG = re.compile(r"\.(?:log|err|out)(?:[.-][\w.:-]*)?$|^(?:access|error)_?\.?lo
 _COMPRESSED = re.compile(r"\.(?:gz|xz|bz2|zst)$")
 _ROTATION = re.compile(r"(?:[.-](?:\d{1,4}|\d{8}(?:-?\d{2,10})?|\d{4}-\d\d-\d\d\S*|old))+$")
 _DEPTH = 4
+LEAST_ROOM = 64 * 1024
+"""Bytes; a disk with less is full."""
 NO_FILE = "it is a device or a pipe, no file: what was logged to it is gone"
 
 
 class LogFile:
     """A log file, opened: rotation while it is searched can't take it away."""
 
-    __slots__ = ("compression", "fd", "modified", "newest", "path", "service", "size", "told")
+    __slots__ = ("compression", "fd", "left", "modified", "newest", "path", "service", "size", "told")
 
     def __init__(self, path: str, fd: int, status: os.stat_result, service: str) -> None:
         self.path = path
@@ -44,6 +46,8 @@ class LogFile:
         """Time of its last record that was told."""
         self.told = 0
         """Records of it that were told."""
+        self.left = False
+        """Whether nothing more of it is wanted."""
 
 
 def compression_of(path: str) -> str:
@@ -149,3 +153,17 @@ def _listed(folder: str, root: str, unread: list[tuple[str, str]]) -> list[str]:
     except OSError as error:
         unread.append((_named(folder, root), error.strerror or str(error)))
         return []
+
+
+def full_folders(root: str, files: Sequence[LogFile]) -> list[str]:
+    """The folders of `files` in whose file system there is no room."""
+    folders = sorted({os.path.dirname(file.path) for file in files})
+    return [folder for folder in folders if _room(os.path.join(root, folder.lstrip("/"))) < LEAST_ROOM]
+
+
+def _room(folder: str) -> int:
+    try:
+        found = os.statvfs(folder)
+    except OSError:
+        return LEAST_ROOM
+    return found.f_bavail * found.f_frsize

@@ -9,7 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-PARTS = ("lines", "find", "engines", "seek", "scan", "attach", "choice", "compressed", "journal", "agent")
+PARTS = (
+    *("lines", "find", "engines", "seek", "running", "ways", "scan", "attach", "choice", "compressed", "journal"),
+    *("hostclock", "counting", "agent"),
+)
 """The files that hosts run, each after those it imports."""
 _LOADER = """
 import sys, types
@@ -25,16 +28,20 @@ _module("stackbook")
 _module("stackbook.logs")
 """
 
+_START = "import gc\ngc.disable()\n"
+"""Nothing that the agent makes refers to itself: to look for such things would be a tenth of a short search."""
+
 
 def program(request: dict[str, Any]) -> str:
     """A Python program that answers `request` on its standard output."""
     with _LOCK:
-        return _parts() + _call(request)
+        return _START + _parts() + _call(request)
 
 
 def program_here(request: dict[str, Any]) -> str:
     """The same for the Python that runs this: its compiled files are there already."""
-    return f"import sys\nsys.path.insert(0, {str(Path(__file__).parents[2])!r})\nimport stackbook.logs.agent\n" + _call(request)
+    place = str(Path(__file__).parents[2])
+    return f"{_START}import sys\nsys.path.insert(0, {place!r})\nimport stackbook.logs.agent\n{_call(request)}"
 
 
 def _call(request: dict[str, Any]) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator
 
 from stackbook.logs.lines import Times, head_of, without_colours
 
@@ -96,3 +97,23 @@ def first_time(data: bytes, times: Times) -> float | None:
         if head is not None and head.stamp is not None:
             return times.epoch(head.stamp)[0]
     return None
+
+
+def data_extents(fd: int, start: int, stop: int) -> Iterator[tuple[int, int]]:
+    """The parts of ``start..stop`` that hold data: a file cut short under its writer has a hole, perhaps of gigabytes."""
+    place = start
+    while place < stop:
+        try:
+            first = max(place, os.lseek(fd, place, os.SEEK_DATA))
+            last = min(stop, os.lseek(fd, first, os.SEEK_HOLE))
+        except OSError as error:
+            if error.errno != _NOTHING_MORE:
+                yield place, stop
+            return
+        if first < last:
+            yield first, last
+        place = last
+
+
+_NOTHING_MORE = 6
+"""ENXIO: only a hole is left."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from datetime import datetime
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from stackbook.logs import Limits, search
-from stackbook.logs.compressed import CHUNK
+from stackbook.logs.compressed import ROOM
 from tests.logs.trees import LOG, REQUEST, SERVER, agent, hits, host, judged, put
 
 ENGINES = ("rg", "grep", "python")
@@ -99,7 +100,7 @@ def test_records_in_compressed_files_are_not_torn(tmp_path: Path, engine: str) -
     record = (
         HEAD + b"ERROR nova [%s] failed\n" % REQUEST.encode() + (HEAD + b"ERROR nova a line of %s\n" % REQUEST.encode()) * 300
     )
-    for place in (CHUNK - 9000, CHUNK - 262_144 - 3000):
+    for place in (ROOM - 9000, ROOM - 262_144 - 3000):
         before = filler * (place // len(filler))
         put(tmp_path, before + record + filler * 20_000, LOG + ".1.gz")
         (found,) = search([host(tmp_path)], [REQUEST], engine=engine).events
@@ -153,3 +154,26 @@ def test_more_files_than_select_knows(tmp_path: Path) -> None:
     for engine in ENGINES:
         answer = agent(tmp_path, [REQUEST], engine)
         assert len([each for each in answer if each["k"] == "r"]) == 1100, answer[-1]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("ending", ["", ".1.gz"])
+def test_a_file_full_of_matches_hides_no_other(tmp_path: Path, engine: str, ending: str) -> None:
+    """What one file may give at most does not use up what others, searched together with it, may give."""
+
+    def line(second: int, text: bytes) -> bytes:
+        return b"2026-11-23 14:%02d:%02d.000 7 INFO nova [%s] x\n" % (*divmod(second, 60), text)
+
+    before = b"".join(line(number // 2, b"-] " + b"y" * 200) for number in range(3600))
+    loud = b"".join(line(1800 + number, REQUEST.encode()) for number in range(300))
+    quiet = b"".join(line(1800 + number, b"-") for number in range(300)) + line(2400, REQUEST.encode())
+    one = len(line(0, REQUEST.encode()))
+    logs = {"nova-api": loud, "nova-compute": quiet, "nova-scheduler": loud}
+    expected = {"nova-api": [0, one], "nova-compute": [len(quiet) - one], "nova-scheduler": [0, one]}
+    for name, content in logs.items():
+        put(tmp_path, before + content, f"var/log/nova/{name}.log{ending}")
+    since = None if ending else datetime(2026, 11, 23, 14, 20).astimezone()
+    found = search([host(tmp_path)], [REQUEST], since=since, engine=engine, limits=Limits(events_per_file=2))
+    offsets = {name: [event.offset - len(before) for event in found.events if event.service == name] for name in logs}
+    assert offsets == expected
+    assert [row.what for row in found.skipped] == [f"/var/log/nova/{name}.log{ending}" for name in ("nova-api", "nova-scheduler")]
