@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -31,15 +30,12 @@ FILES = st.lists(st.lists(LINES, max_size=60).map(b"".join), min_size=1, max_siz
 
 
 @pytest.fixture
-def small(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def small(monkeypatch: pytest.MonkeyPatch) -> None:
     """A window of 4 KiB, samples of 1 KiB, and programs for the smallest search."""
-    for module, name, value in (
-        *((compressed, name, value) for name, value in (("ROOM", 4096), ("OVERLAP", 1024), ("_windows", []))),
-        (ways, "SAMPLE", 1024),
-        (program, "SMALL", 0),
-    ):
-        monkeypatch.setattr(module, name, value)
-    yield
+    for name, value in (("ROOM", 4096), ("OVERLAP", 1024), ("_windows", list[compressed.Window]())):
+        monkeypatch.setattr(compressed, name, value)
+    monkeypatch.setattr(ways, "SAMPLE", 1024)
+    monkeypatch.setattr(program, "SMALL", 0)
 
 
 @settings(max_examples=60, deadline=None)
