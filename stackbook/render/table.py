@@ -9,7 +9,7 @@ from html import escape
 from numbers import Real
 from typing import Any
 
-from stackbook.render.values import one_line, shown, visible
+from stackbook.render.values import cell_text, one_line, visible
 
 MOST_ROWS = 500
 """Rows that a table shows; the rest is counted below it."""
@@ -95,7 +95,7 @@ def _row(row: Row, names: Sequence[Any], classes: Mapping[Any, str], bars: Mappi
 def _cell(value: Any) -> str:
     if missing(value):
         return ""
-    told = _rounded(value) if number(value) else shown(value, "")
+    told = _rounded(value) if number(value) else cell_text(value)
     if len(told) <= LONG_CELL:
         return escape(told)
     return f"<details><summary>{escape(told[: LONG_CELL // 2])}…</summary>{escape(told)}</details>"
@@ -121,7 +121,7 @@ def _kind(rows: Sequence[Row], name: Any) -> str:
     """The class of a column that holds no numbers: ids stand in one width, long texts are broken into lines."""
     if _all(rows, name, _identifier):
         return "sb-id"
-    texts = (shown(row.get(name), "") for row in rows[:MOST_ROWS] if not missing(row.get(name)))
+    texts = (cell_text(row.get(name)) for row in rows[:MOST_ROWS] if not missing(row.get(name)))
     return "sb-text" if any(len(text) > LONG_TEXT for text in texts) else ""
 
 

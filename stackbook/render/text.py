@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
 
 from stackbook.plans import Change, Plan, Values
-from stackbook.render.values import SITE_CHOOSES, UNSET, one_line, shown, visible
+from stackbook.render.values import SITE_CHOOSES, UNSET, cell_text, one_line, shown, visible
 
 SIGNS = {"create": "+", "update": "~", "replace": "-/+", "delete": "-"}
 MANY_LINES = 2000
@@ -75,7 +75,7 @@ def table_text(rows: Iterable[Mapping[str, Any]]) -> str:
     """Rows as columns; numbers right-aligned, long values cut."""
     listed = [dict(row) for row in rows]
     names = list(dict.fromkeys(name for row in listed for name in row))
-    cells = [[one_line(shown(row.get(name), "")) for name in names] for row in listed]
+    cells = [[one_line(cell_text(row.get(name))) for name in names] for row in listed]
     heads = [one_line(str(name)) for name in names]
     right = [all(_number(row.get(name)) for row in listed) for name in names]
     short = [[_cut(cell) for cell in line] for line in [heads, *cells]]

@@ -45,6 +45,11 @@ def shown(value: Any, nothing: str = UNSET) -> str:
     return clipped(one_line(str(value)))
 
 
+def cell_text(value: Any) -> str:
+    """A value in a table: nothing where there is none, or an empty text, which alone in a field would be shown as quotes."""
+    return "" if isinstance(value, str) and not value else shown(value, "")
+
+
 def clipped(text: str, longest: int = LONGEST) -> str:
     """`text`, cut after `longest` characters with the number of those left out."""
     if len(text) <= longest:

@@ -95,6 +95,11 @@ def test_whatever_a_site_says_is_text(name: str, value: Any) -> None:
         assert all(key in ("class", "open") or (key, value) == ("style", "width: 0%") for key, value in read.attributes)
 
 
+def test_an_empty_text_is_an_empty_cell() -> None:
+    """A disk without a serial number has none, not two quotes."""
+    assert "<td></td>" in html.table_html([{"name": "sda", "serial": ""}])
+
+
 HOSTILE = '<script>alert(1)</script><img src=x onerror="x">'
 
 

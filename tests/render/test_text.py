@@ -103,6 +103,7 @@ def test_tables_align_numbers_right() -> None:
     assert lines[1].endswith("     3")
     assert "…" in lines[2]
     assert lines[3].strip() == "true"
+    assert table_text([{"name": "a", "serial": ""}]).splitlines()[1].rstrip() == "  a"
 
 
 @pytest.mark.parametrize(
