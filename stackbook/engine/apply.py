@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -22,6 +22,8 @@ COMPLETED_BY: dict[str, tuple[str, ...]] = {"update": ("create", "replace"), "cr
 """What may be left of a change that was cut off: to the action left, the actions it completes."""
 YES = "yes"
 """Approves whatever is planned: for the sandbox, and for schedules whose owner chose it."""
+_REASONS = 5
+"""Rows of preflight that an error names."""
 
 
 @dataclass(frozen=True)
@@ -73,10 +75,9 @@ def apply(planned: Planned, site: Site, approve: str = "", *, allow_delete: bool
 def gate(planned: Planned, run: Run, approve: str, allow_delete: bool) -> None:
     """Refuse what preflight stopped, what was not approved and what deletes without consent."""
     if planned.stops:
-        first = "; ".join(f"{name}: {value}" for name, value in planned.stops[0].items())
-        raise PreflightFailed(
-            f"preflight found {len(planned.stops)} reason(s) to stop", found=first, hint="mend that, then run again"
-        )
+        count = len(planned.stops)
+        what = f"preflight found {count} reasons to stop" if count > 1 else "preflight found a reason to stop"
+        raise PreflightFailed(what, found=_reasons(planned.stops), hint="mend that, then run again")
     if not approved(planned.plan, run, approve):
         raise not_approved(planned.plan, run, approve)
     if planned.undoes:
@@ -84,6 +85,12 @@ def gate(planned: Planned, run: Run, approve: str, allow_delete: bool) -> None:
     why = planned.plan.unsafe() or "; ".join(f"{c.action} of {c.address} can't be undone" for c in planned.plan.irreversible)
     if why and not allow_delete:
         raise Unsafe(f"plan {planned.digest} {why}", hint=f"read the plan above, then {_consent(run, planned.digest)}")
+
+
+def _reasons(stops: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The rows that stop a plan, as lines of an error; the report has their table."""
+    told = [", ".join(f"{name}: {value}" for name, value in row.items() if value not in (None, "")) for row in stops[:_REASONS]]
+    return [*told, f"and {len(stops) - _REASONS} more"] if len(stops) > _REASONS else told
 
 
 def approved(plan: Plan, run: Run, approve: str) -> bool:

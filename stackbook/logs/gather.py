@@ -33,7 +33,7 @@ calm=
 [ "$2" = calm ] && command -v nice >/dev/null && calm="nice -n 19"
 [ "$2" = calm ] && command -v ionice >/dev/null && ionice -c 3 true 2>/dev/null && calm="$calm ionice -c 3"
 root=
-[ "$(id -u)" != 0 ] && [ "$2" = calm ] && sudo -n true 2>/dev/null && root="sudo -n"
+[ "$2" = calm ] && [ "$(id -u)" != 0 ] && sudo -n true 2>/dev/null && root="sudo -n"
 exec $root $calm "$python" -I -S - "$(date +%s.%N)"
 """
 """Finds a Python, steps aside for the services of a host in use, reads logs as root where sudo asks for no password, and

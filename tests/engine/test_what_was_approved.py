@@ -8,7 +8,7 @@ import pytest
 
 from stackbook.config import SiteSettings
 from stackbook.engine import apply, plan
-from stackbook.errors import PlanNotApproved
+from stackbook.errors import PlanNotApproved, PreflightFailed
 from stackbook.journal import new_run
 from stackbook.plans import Absent, Resource
 from stackbook.site import Site
@@ -43,3 +43,15 @@ def test_nothing_else(run_site: Site, desired: Resource | Absent) -> None:
     keep({"a": {"id": "id-a", "size": 1, "colour": None}})
     with pytest.raises(PlanNotApproved):
         apply(plan([desired], run_site), run_site)
+
+
+def test_preflight_stops_with_every_reason(run_site: Site) -> None:
+    """Approved or not, nothing is made while preflight finds something; each reason is named, up to five."""
+    rows = [{"host": f"c{number}", "why": "its agent is down", "note": ""} for number in range(7)]
+    with pytest.raises(PreflightFailed) as stopped:
+        apply(plan([FakeThing("a", size=1, colour="red")], run_site, preflight=rows), run_site, approve="yes")
+    assert things() == {}
+    assert stopped.value.what == "preflight found 7 reasons to stop"
+    assert stopped.value.found == [*(f"host: c{number}, why: its agent is down" for number in range(5)), "and 2 more"]
+    with pytest.raises(PreflightFailed, match=r"found a reason to stop\n  Found: host: c0, why: its agent is down\n"):
+        apply(plan([FakeThing("b")], run_site, preflight=rows[:1]), run_site, approve="yes")
