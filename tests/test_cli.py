@@ -125,6 +125,8 @@ def test_wrong_usage_exits_3(words: list[str], said: Said) -> None:
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
+        (["trace", "web", "--tail", "3"], "BadInput: stackbook trace takes no --tail 3\n  Try: stackbook trace --help"),
+        (["sandbox", "break", "dhcp-off", "dhcp-on"], "Try: stackbook sandbox break --help"),
         (["run", "provider-vlam"], "did you mean provider-vlan?"),
         (["show", "nothing-like-it"], "stackbook list"),
         (["runs", "nothing"], "stackbook runs"),
@@ -198,6 +200,7 @@ def test_list_and_show(place: Path, said: Said) -> None:
     assert code == 0 and len(out.splitlines()) == len(list(catalogue.shipped_folder().glob("*.ipynb")))
     code, out, _ = said("show", "provider-vlan")
     assert code == 0 and "vlan: int = " in out and "Undo" in out and "# VLAN" in out
+    assert "the volume goes with what was written to it\n" in said("show", "first-server")[1]
     shown = json.loads(said("show", "provider-vlan", "--json")[1])
     assert {"name": "approve", "type": "str", "default": ""}.items() <= shown["parameters"][-1].items() or shown["parameters"]
 

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from stackbook.cli.parser import parser
+from stackbook.cli.parser import parsed
 from stackbook.errors import EXIT_FAILED, StackbookError
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):  # a terminal that lacks a character shows another
             stream.reconfigure(errors="replace")
-    arguments = parser().parse_args(argv)
+    arguments = parsed(argv)
     try:
         code = _called(arguments)
         sys.stdout.flush()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 import shutil
 import sys
 from argparse import Namespace
@@ -41,11 +42,16 @@ def show(arguments: Namespace) -> None:
     if arguments.json:
         _print_json(runbook.record())
         return
-    print(f"{runbook.title}\n\n{runbook.purpose}\n")
+    print(f"{runbook.title}\n\n{_unmarked(runbook.purpose)}\n")
     width = max((len(name) for name in runbook.facts), default=0)
-    print("\n".join(f"  {name.capitalize():{width}}  {text}" for name, text in runbook.facts.items()))
+    print("\n".join(f"  {name.capitalize():{width}}  {_unmarked(text)}" for name, text in runbook.facts.items()))
     print("\nParameters\n" + (_parameters(runbook) or "  none"))
     print(f"\nExample\n  stackbook run {runbook.name}{_example(runbook)}\n\n{runbook.path}")
+
+
+def _unmarked(markdown: str) -> str:
+    """Without asterisks: a terminal's letters are not bold."""
+    return re.sub(r"(\*{1,2})(?=\S)(.+?)(?<=\S)\1", r"\2", markdown)
 
 
 def runs(arguments: Namespace) -> None:

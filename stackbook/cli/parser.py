@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 import textwrap
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import stackbook
@@ -21,6 +22,14 @@ class Parser(argparse.ArgumentParser):
         """Say what is wrong and what to try; exit code 3."""
         print(f"BadInput: {message}\n  Try: {self.prog} --help", file=sys.stderr)
         sys.exit(EXIT_BAD_INPUT)
+
+
+def parsed(argv: Sequence[str] | None) -> argparse.Namespace:
+    """The command line read; what a command does not know is told with that command's help, not that of all."""
+    found, unknown = parser().parse_known_args(argv)
+    if unknown:
+        Parser(found.usage).error(f"{found.usage} takes no {' '.join(unknown)}")
+    return found
 
 
 def parser() -> Parser:
@@ -50,7 +59,7 @@ def _command(commands: Any, name: str, call: str, purpose: str, example: str, ab
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
-    made.set_defaults(call=f"stackbook.cli.{call}")
+    made.set_defaults(call=f"stackbook.cli.{call}", usage=made.prog)
     return made
 
 
@@ -124,7 +133,7 @@ def _sandbox(commands: Any) -> None:
             allow_abbrev=False,
         )
         home = "breaking" if verb in FAULT_VERBS else "sandboxes"
-        command.set_defaults(call=f"stackbook.cli.{home}:{'break_' if verb == 'break' else verb}")
+        command.set_defaults(call=f"stackbook.cli.{home}:{'break_' if verb == 'break' else verb}", usage=command.prog)
         if verb in FAULT_VERBS and verb != "faults":
             count = "?" if verb == "heal" else None
             command.add_argument("fault", metavar="FAULT", nargs=count, help="its name, as sandbox faults lists it")

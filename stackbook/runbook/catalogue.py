@@ -144,6 +144,7 @@ def _described(text: str) -> tuple[str, str, dict[str, str]]:
 
 def _facts(lines: list[str]) -> Iterator[tuple[str, str]]:
     for line in lines:
-        parts = [part.strip().strip("*") for part in line.strip().strip("|").split("|")] if line.strip().startswith("|") else []
-        if len(parts) > 1 and parts[0] and not set(parts[0]) <= set("-: "):
-            yield parts[0].lower(), " | ".join(parts[1:]).strip()
+        parts = [part.strip() for part in line.strip().strip("|").split("|")] if line.strip().startswith("|") else []
+        name = parts[0].strip("*").lower() if parts else ""
+        if len(parts) > 1 and name and not set(name) <= set("-: "):
+            yield name, " | ".join(parts[1:]).strip()
