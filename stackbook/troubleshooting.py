@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from stackbook.config import workspace
 from stackbook.errors import BadInput
-from stackbook.journal import open_run
-from stackbook.logs.asking import Answers
+from stackbook.journal import JOURNAL, open_run
+from stackbook.logs.asking import Answers, Row
 from stackbook.logs.diagnose import diagnose
 from stackbook.logs.diagnosis import Diagnosis
 from stackbook.logs.shown import highlights, raw
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from stackbook.logs.chain import Hit
     from stackbook.site import Site
 
-__all__ = ["Diagnoses", "moment", "request_of_run", "trace"]
+__all__ = ["Diagnoses", "moment", "run_told", "trace"]
 MOST = 5
 """Things in ERROR that are traced when none is named."""
 LINES = 100
@@ -100,6 +100,9 @@ def _rows(diagnosis: Diagnosis) -> list[dict[str, Any]]:
         }
         for cause in diagnosis.causes
     ]
+    if not rows and (error := diagnosis.subject.error):
+        said = {"summary": diagnosis.subject.error_text, "hint": error.get("hint") or "", "sure": "", "runbook": ""}
+        rows = [{"level": "error", "subject": subject, **said}]
     unknown = [] if rows else diagnosis.unknown[:3]
     return rows + [
         {"level": "unknown", "subject": subject, "summary": one.text[:300], "sure": "", "hint": one.place, "runbook": ""}
@@ -114,9 +117,7 @@ def trace(site: Site, subject: str = "", since: str = "") -> Diagnoses:
     """
     begin = moment(since)
     names = [subject] if subject else in_error(site)
-    found = Diagnoses(
-        [diagnose(site, name, since=begin, request=request_of_run(name), progress=_quietly) for name in names], site
-    )
+    found = Diagnoses([diagnose(site, name, since=begin, run=run_told(name), progress=_quietly) for name in names], site)
     for row in site.redactor.values(found.rows()):
         site.run.write("finding", **{name: row[name] for name in ("level", "subject", "summary", "hint")})
     return found
@@ -131,11 +132,15 @@ def in_error(site: Site) -> list[str]:
     return [id for _, id in sorted(rows, reverse=True)][:MOST]
 
 
-def request_of_run(given: str) -> str:
-    """The request id of the run whose folder in this workspace is called `given`; empty when there is none."""
+def run_told(given: str) -> Row | None:
+    """What the journal tells of the run whose folder in this workspace is called `given`; None when there is none."""
     folder = workspace() / "runs" / given
-    named = _RUN.fullmatch(given) and "-" in given and (folder / "journal.jsonl").is_file()
-    return open_run(folder).request_id if named else ""
+    if not (_RUN.fullmatch(given) and "-" in given and (folder / JOURNAL).is_file()):
+        return None
+    run, events = open_run(folder), open_run(folder).events()
+    known = {"run": run.id, "runbook": run.runbook, "request_id": run.request_id, "created": events[0]["time"]}
+    ended = events[-1] if events[-1]["event"] == "end" else {}
+    return {**known, "status": ended.get("status", ""), "error": ended.get("error")}
 
 
 def moment(text: str | None) -> datetime | None:

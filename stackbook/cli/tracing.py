@@ -56,9 +56,9 @@ def _traced(site: Site, given: str, arguments: Namespace, progress: Any) -> Diag
     from stackbook.logs.diagnose import diagnose
     from stackbook.troubleshooting import moment
 
-    request = "" if _looks_like_an_id(given) else _request(given)
+    run = None if _looks_like_an_id(given) else _run(given)
     since, until = moment(arguments.since), moment(arguments.until)
-    return diagnose(site, given, since=since, until=until, request=request, ask=not arguments.logs_only, progress=progress)
+    return diagnose(site, given, since=since, until=until, run=run, ask=not arguments.logs_only, progress=progress)
 
 
 def _looks_like_an_id(given: str) -> bool:
@@ -67,11 +67,11 @@ def _looks_like_an_id(given: str) -> bool:
     return bool(REQUEST.fullmatch(given) or UUID.fullmatch(given.lower()))
 
 
-def _request(given: str) -> str:
-    """The request id of the run that `given` names: its folder, the beginning of its name, or ``last``; else empty."""
+def _run(given: str) -> dict[str, Any] | None:
+    """What is known of the run that `given` names: its folder, the beginning of its name, or ``last``; None where it is none."""
     from stackbook.runbook.history import LAST, folders
-    from stackbook.troubleshooting import request_of_run
+    from stackbook.troubleshooting import run_told
 
     listed = folders() if given == LAST or _STAMP.match(given) else []
     chosen = listed[:1] if given == LAST else [folder for folder in listed if given in folder.name]
-    return request_of_run(chosen[0].name) if chosen else ""
+    return run_told(chosen[0].name) if chosen else None

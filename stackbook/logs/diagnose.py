@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from stackbook.errors import BadInput
-from stackbook.logs.asking import Answers
+from stackbook.logs.asking import Answers, Row
 from stackbook.logs.chain import Hit, paths, symptoms
 from stackbook.logs.clocks import overruled, set_right, skews, wrong
 from stackbook.logs.diagnosis import Cause, Diagnosis, joined
@@ -39,7 +39,7 @@ def diagnose(
     *,
     since: datetime | None = None,
     until: datetime | None = None,
-    request: str = "",
+    run: Row | None = None,
     ask: bool = True,
     known: Signatures | None = None,
     progress: Progress | None = None,
@@ -51,7 +51,7 @@ def diagnose(
         given: A UUID, a name, a request id or a run.
         since: Earliest time of the logs; else what the APIs say about when it began.
         until: Latest time.
-        request: The request id of the run that `given` names.
+        run: Where `given` names a run, what `stackbook.troubleshooting.run_told` tells of it.
         ask: Whether to ask the APIs; logs alone tell less.
         known: The signatures; else those shipped.
         progress: Called with a line of text at each step.
@@ -61,7 +61,7 @@ def diagnose(
     say = progress or (lambda _: None)
     answers = Answers(site if ask else None)
     say(f"asking the APIs about {given}")
-    subject = subjects(given, answers, request)
+    subject = subjects(given, answers, run)
     return _Trace(site, subject, answers, known or signatures(), since or _since(subject), until, say).diagnosis()
 
 

@@ -36,8 +36,13 @@ def diagnosis_text(diagnosis: Diagnosis, *, colour: bool = False, width: int = W
 def _lines(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
     subject = diagnosis.subject
     host = f" on {subject.host}" if subject.host else ""
-    status = f"  {paint('bad' if subject.wrong else 'strong', subject.status)}{host}" if subject.status else ""
+    style = "bad" if subject.wrong or subject.error else "strong"
+    status = f"  {paint(style, subject.status)}{host}" if subject.status else ""
     yield f"{paint('strong', one_line(subject.title))}{status}"
+    if subject.error:
+        yield f"  {paint('bad', str(subject.error.get('type') or 'Error'))}: {one_line(subject.error_text)}"
+        if (hint := str(subject.error.get("hint") or "")) and not diagnosis.causes:
+            yield f"  Try: {one_line(hint)}"
     yield ""
     yield from _timeline(diagnosis, paint, width)
     yield from _causes(diagnosis, paint, width)
@@ -122,6 +127,8 @@ def _causes(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
 
 
 def _nothing(diagnosis: Diagnosis, paint: Paint) -> str:
+    if diagnosis.subject.error:
+        return paint("warn", "No known cause: the logs add nothing to what the run said itself.")
     told = diagnosis.events or diagnosis.subject.row
     return paint("good", "Nothing wrong found.") if told else paint("warn", "Nothing is known about it; see what was not read.")
 

@@ -72,6 +72,18 @@ class Subject:
         return "error" in self.status.lower() or bool(self.row.get("fault"))
 
     @property
+    def error(self) -> Row:
+        """Of a run that failed, its own words: type, what, found, hint."""
+        return dict(self.row.get("error") or {}) if self.kind == "run" else {}
+
+    @property
+    def error_text(self) -> str:
+        """The same on one line: what, and what was found."""
+        found = self.error.get("found") or ""
+        listed = "; ".join(map(str, found)) if isinstance(found, (list, tuple)) else str(found)
+        return ": ".join(filter(None, (str(self.error.get("what") or ""), listed)))
+
+    @property
     def host(self) -> str:
         """The host that it is on; empty when it is on none."""
         return str(self.row.get("OS-EXT-SRV-ATTR:host") or self.row.get("binding:host_id") or "").partition("@")[0]
@@ -102,13 +114,13 @@ def moment(text: Any) -> datetime | None:
     return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
 
 
-def subjects(given: str, answers: Answers, request_of_run: str = "") -> Subject:
-    """The subject that `given` names.
+def subjects(given: str, answers: Answers, run: Row | None = None) -> Subject:
+    """The subject that `given` names; `run` is what is known of it where it is a run: its id, runbook, request_id, error.
 
     Raises BadInput for a name that several things have, and for one that nothing has.
     """
-    if request_of_run:
-        return Subject(given, "run", given, requests=[request_of_run])
+    if run:
+        return Subject(given, "run", run["run"], run["runbook"], run, requests=[run["request_id"]])
     if REQUEST.fullmatch(given):
         return Subject(given, "request", given, requests=[given])
     if UUID.fullmatch(given.lower()):

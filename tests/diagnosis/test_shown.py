@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
 
+from stackbook.errors import Refused
+from stackbook.journal import new_run
+from stackbook.logs.diagnose import diagnose
 from stackbook.logs.diagnosis import Diagnosis
 from stackbook.logs.shown import diagnosis_text
 from stackbook.pictures import chain, timeline
-from stackbook.troubleshooting import Diagnoses
+from stackbook.troubleshooting import Diagnoses, run_told
 
 from .made_up import FOREIGN, SERVER, Logs, made_up, traced
 
@@ -55,3 +59,28 @@ def test_pictures_leave_out_what_came_later(found: Diagnosis) -> None:
     """The lane of nova-api, which was only asked about the failure, does not stretch the timeline."""
     assert "nova-api" not in texts(timeline(found).svg)
     assert texts(chain(found).svg).startswith("symptom")
+
+
+def test_a_run_that_failed_tells_it_first(logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the run said itself heads its trace, also where no log adds anything; one that ended well has no such words."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stackbook.toml").touch()
+    error = Refused("server/web: port 'web-port' is attached already", found=["server a"], hint="detach it first")
+    failed, good = (new_run(name, "made-up", tmp_path / "runs") for name in ("server-from-volume", "inventory"))
+    for run, end in ((failed, {"status": "failed", "error": error.record()}), (good, {"status": "unchanged", "error": None})):
+        run.begin()
+        run.write("end", **end)
+    site = made_up(logs)
+    found = diagnose(site, "last", run=run_told(failed.id), ask=False)
+    told = diagnosis_text(found)
+    assert told.startswith(
+        f"run server-from-volume {failed.id}  failed\n"
+        "  Refused: server/web: port 'web-port' is attached already: server a\n  Try: detach it first\n"
+    )
+    assert "the logs add nothing to what the run said itself" in told and "Nothing wrong" not in told
+    (row,) = Diagnoses([found], site).rows()
+    assert (row["level"], row["hint"]) == ("error", "detach it first")
+    well = diagnose(site, "last", run=run_told(good.id), ask=False)
+    assert diagnosis_text(well).startswith(f"run inventory {good.id}  unchanged\n\n")
+    assert Diagnoses([well], site).rows() == []
+    assert run_told("nothing-like-it") is None
