@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from csv import DictReader
+from dataclasses import fields
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from stackbook.errors import BadInput
-from stackbook.resources import Port, RoleAssignment, User
+from stackbook.resources import Port, Quota, RoleAssignment, User
+from stackbook.resources.quota import NETWORK
 
 if TYPE_CHECKING:
     from stackbook.plans import Resource
@@ -63,3 +66,34 @@ def team(project: str, users: list[str], *, passwords: str | None = None) -> lis
     pairs = [(name, role or "member") for name, _, role in (user.partition(":") for user in users)]
     made = [User(name=name, password_from=passwords) for name, _ in pairs]
     return [*made, *(RoleAssignment(user=name, role=role, project=project) for name, role in pairs)]
+
+
+def quota(project: str, limits: dict[str, int]) -> Quota:
+    """The limits of a project, each under the name that we, its API or the ``openstack`` command has for it.
+
+    Raises BadInput for a name that is no quota.
+    """
+    known = [item.name for item in fields(Quota) if item.name != "project"]
+    given: dict[str, int] = {}
+    for name, limit in limits.items():
+        plain = name.strip().lower().replace("-", "_")
+        ours = _OTHER_NAMES.get(plain, plain)
+        if ours not in known:
+            near = get_close_matches(ours, known, 1)
+            hint = f"did you mean {near[0]}?" if near else f"one of {', '.join(known)}"
+            raise BadInput(f"quotas: there is no quota {name!r}", hint=hint)
+        if ours in given:
+            raise BadInput(f"quotas: {ours} is given twice", found=", ".join(limits), hint="keep one of them")
+        given[ours] = limit
+    return Quota(project=project, **given)
+
+
+_OTHER_NAMES = {
+    **{theirs: ours for ours, theirs in NETWORK.items()},
+    "floatingips": "floating_ips",
+    "secgroups": "security_groups",
+    "secgroup_rules": "security_group_rules",
+    "vcpus": "cores",
+    "ram_mb": "ram",
+    "properties": "metadata_items",
+}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import socket
 import ssl
 from collections import Counter
@@ -109,9 +110,8 @@ def quotas(_: Site, answers: Answers) -> Iterator[Row]:
                     continue
                 used = told.get("in_use", told.get("used", 0))
                 if used >= NEAR * told["limit"]:
-                    yield _row(
-                        "warning", f"project {project['name']}", f"{used} of {told['limit']} {name} used", "openstack quota set"
-                    )
+                    hint = f"stackbook run project-quotas -p project={shlex.quote(project['name'])}"
+                    yield _row("warning", f"project {project['name']}", f"{used} of {told['limit']} {name} used", hint)
 
 
 def things(_: Site, answers: Answers) -> Iterator[Row]:

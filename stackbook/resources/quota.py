@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -122,11 +123,26 @@ class Quota(Resource):
 
 def usage(site: Site, project: str) -> dict[str, int]:
     """How much of each limit the project (an id) uses."""
-    compute = _answer(site.conn.compute, f"/os-quota-sets/{project}/detail", "quota_set")
-    storage = _answer(site.conn.block_storage, f"/os-quota-sets/{project}?usage=True", "quota_set")
-    network = _answer(site.conn.network, f"/quotas/{project}/details.json", "quota")
-    used = {name: _used(compute.get(name)) for name in COMPUTE} | {name: _used(storage.get(name)) for name in STORAGE}
-    return used | {ours: _used(network.get(theirs)) for ours, theirs in NETWORK.items()}
+    return {name: in_use(told) for name, told in details(site, project).items()}
+
+
+def details(site: Site, project: str) -> dict[str, Any]:
+    """What the services tell of each quota of the project (an id): ``limit``, ``in_use`` or ``used``, ``reserved``.
+
+    Those of a service that the site does not have are missing.
+    """
+    from keystoneauth1.exceptions import EndpointNotFound
+
+    conn, told = site.conn, dict[str, Any]()
+    for api, path, key, names in (
+        (conn.compute, f"/os-quota-sets/{project}/detail", "quota_set", {name: name for name in COMPUTE}),
+        (conn.block_storage, f"/os-quota-sets/{project}?usage=True", "quota_set", {name: name for name in STORAGE}),
+        (conn.network, f"/quotas/{project}/details.json", "quota", NETWORK),
+    ):
+        with suppress(EndpointNotFound):
+            answer = _answer(api, path, key)
+            told |= {ours: answer.get(theirs) for ours, theirs in names.items()}
+    return told
 
 
 def _answer(proxy: Any, path: str, key: str) -> Mapping[str, Any]:
@@ -141,7 +157,8 @@ def _numbers(found: Mapping[str, Any], names: Sequence[str]) -> Values:
     return {name: found.get(name) for name in names}
 
 
-def _used(entry: Any) -> int:
+def in_use(entry: Any) -> int:
+    """What an entry of `details` says is used or reserved."""
     if not isinstance(entry, Mapping):
         return 0
     return int(entry.get("in_use", entry.get("used", 0)) or 0) + int(entry.get("reserved", 0) or 0)

@@ -10,13 +10,14 @@ from stackbook.proof import Proof
 from stackbook.site import Site
 from stackbook.tables.differences import differences
 from stackbook.tables.explained import explained, whole
+from stackbook.tables.limits import limits
 from stackbook.tables.running import what_runs
 from stackbook.tables.surveys import Survey, compared, survey
 
 if TYPE_CHECKING:
     from stackbook.engine.planning import Planned
 
-__all__ = ["Survey", "preflight", "survey", "untouched", "what_runs"]
+__all__ = ["Survey", "limits", "preflight", "survey", "untouched", "what_runs"]
 Row = Mapping[str, Any]
 
 

@@ -12,10 +12,12 @@ from pathlib import Path
 import pytest
 from openstack.connection import Connection
 
+from stackbook.desired import quota
 from stackbook.errors import BadInput
 from stackbook.logs.diagnose import diagnose
 from stackbook.logs.diagnosis import Diagnosis
 from stackbook.runbook.catalogue import find
+from stackbook.runbook.coercion import coerced
 from stackbook.sandbox import faults
 from stackbook.sandbox.faults_bench import Bench
 from stackbook.site import Site
@@ -189,6 +191,22 @@ def test_the_runbook_is_filled_in(made: Provoker, trace: Trace, vlan: str) -> No
     assert cause.record()["runbook"] == {"name": "provider-vlan", "parameters": expected}
     asked = {one.name for one in find("provider-vlan").parameters}
     assert set(expected) <= asked
+
+
+def test_a_quota_names_the_runbook_that_raises_it(made: Provoker, trace: Trace) -> None:
+    """With the project, the quota that is full, and a limit that leaves room."""
+    net(made)
+    faults.break_("quota-ports", SANDBOX)
+    try:
+        (cause,) = trace(ASKS["quota-ports"](made)).causes
+    finally:
+        made.clean()
+        faults.heal(name=SANDBOX)
+    runbook = cause.record()["runbook"]
+    assert (runbook["name"], runbook["parameters"]["project"]) == ("project-quotas", "admin")
+    annotations = {one.name: one.type for one in find("project-quotas").parameters}
+    (wanted,) = quota("admin", coerced(runbook["parameters"]["quotas"], annotations["quotas"])).values.items()
+    assert wanted[0] == "ports" and wanted[1] > int(cause.values["limit"])
 
 
 @pytest.mark.parametrize("name", ["mapping-missing-on-host", "image-corrupt", "aggregate-mismatch", "volume-stuck"])

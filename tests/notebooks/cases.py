@@ -8,6 +8,7 @@ CASES: dict[str, dict[str, str]] = {
     "cinder-lvm": {},
     "provider-vlan": {"mapping": "default:br-ex:eno2"},
     "project-setup": {},
+    "project-quotas": {"project": "team-a", "quotas": '{"ports": 137, "secgroups": 12}'},
     "fixed-ip": {"mac": "52:54:00:12:34:56"},
     "server-from-volume": {},
     "service-restart": {"service": "neutron-dhcp-agent", "before": NOW},

@@ -7,12 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pandas as pd
 import pytest
 
 from stackbook import Absent, apply, plan
 from stackbook.errors import BadInput, CloudFailed, Refused
 from stackbook.plans import Resource
 from stackbook.resources import Network, Project, Quota, RoleAssignment, SecurityGroup, Subnet, User
+from stackbook.tables import limits
 from tests.resources.conftest import Cycle, NewSite
 
 if TYPE_CHECKING:
@@ -144,6 +146,12 @@ def test_a_quota_below_what_is_used(cycle: Cycle, name: str, unchanged: None) ->
     with pytest.raises(Refused, match="more is in use") as refused:
         plan([Quota(name, networks=0, subnets=5, security_groups=1)], cycle.new_site())
     assert "networks: 1 in use, wanted 0" in str(refused.value) and "subnets" not in str(refused.value)
+    cycle.apply(Quota(name, networks=1, routers=0, ports=-1))
+    rows = {row["quota"]: row for row in limits(cycle.new_site(), name).to_dict("records")}
+    assert [*rows][:2] == ["networks", "routers"] and rows["networks"]["used"] == rows["networks"]["limit"] == 1
+    assert rows["ports"]["limit"] is pd.NA
+    with pytest.raises(BadInput, match="'nobody' is not there"):
+        limits(cycle.new_site(), "nobody")
     cycle.undo()
 
 

@@ -8,6 +8,8 @@ from stackbook.logs.findings.case import Case, Told, finding
 
 MOST_PROJECTS = 30
 """Projects whose quotas are asked for, when the log does not say whose request it was."""
+MENDED = ("network", "subnet", "port", "router", "floatingip", "security_group", "security_group_rule")
+"""What the runbook project-quotas sets."""
 
 
 def quotas(case: Case) -> Iterator[Told]:
@@ -19,6 +21,6 @@ def quotas(case: Case) -> Iterator[Told]:
             limit, used = told.get("limit", -1), told.get("used", 0) + told.get("reserved", 0)
             if resource in wanted and 0 <= limit <= used:
                 text = f"project {project['name']}: {used} of {limit} {resource}s in use"
-                yield finding(
-                    "quota-full", f"GET /v2.0{path}", text, resource=resource, project=project["name"], used=used, limit=limit
-                )
+                named = {"resource": resource, "project": project["name"], "used": used, "limit": limit}
+                more = {"more": max(2 * limit, used + 10)} if resource in MENDED else {}
+                yield finding("quota-full", f"GET /v2.0{path}", text, **named, **more)
