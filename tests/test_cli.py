@@ -16,6 +16,7 @@ import pytest
 
 from stackbook.cli import main, reference
 from stackbook.cli.parser import parser
+from stackbook.journal import new_run
 from stackbook.runbook import catalogue
 
 ROOT = Path(__file__).parents[1]
@@ -262,3 +263,14 @@ def test_doctor_names_a_cloud_out_of_reach(place: Path, said: Said) -> None:
 def test_a_workspace_without_runs(place: Path, said: Said) -> None:
     """Runs says that there are none yet."""
     assert "no run in" in said("runs")[1] and json.loads(said("runs", "--json")[1]) == []
+
+
+def test_a_run_is_traced_on_its_own_site(place: Path, said: Said) -> None:
+    """By ``last``, its name, or the name's end; what is no run is looked for in the sandbox, or where --site says."""
+    run = new_run("fixed-ip", "office", place / "runs")
+    run.begin()
+    for name in ("last", run.id, run.id[:15], run.id.partition("-")[2]):
+        code, _, err = said("trace", name)
+        assert code == 3 and "'office'" in err, (name, err)
+    assert "'office'" not in said("trace", "web")[2]
+    assert "'lab'" in said("trace", "last", "--site", "lab")[2]

@@ -340,7 +340,8 @@ def _trace(commands: Any) -> None:
         "stackbook trace web\nstackbook trace 0b7c8e52-53f4-4b5f-9a3f-3a1f6f1f5f5e --since 2h\nstackbook trace last",
     )
     made.add_argument("ids", metavar="ID", nargs="+", help="a UUID, a name, a request id, a run, or last")
-    made.add_argument("--site", metavar="NAME", default="sandbox", help="a site of stackbook.toml, or a cloud of clouds.yaml")
+    where = "a site of stackbook.toml, or a cloud of clouds.yaml (default: a run's own; else sandbox)"
+    made.add_argument("--site", metavar="NAME", help=where)
     made.add_argument("--since", metavar="TIME", help="logs from then on: 2h, 30m, 3d, or 2026-11-23T14:05 (UTC)")
     made.add_argument("--until", metavar="TIME", help="logs up to then")
     made.add_argument("--logs-only", action="store_true", help="ask no API: read the logs only")

@@ -7,6 +7,7 @@ import re
 import shutil
 import sys
 from argparse import Namespace
+from collections.abc import Iterable
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
     from stackbook.logs.diagnosis import Diagnosis
     from stackbook.site import Site
 
-_STAMP = re.compile(r"\d{8}T\d{6}")
+_STAMP, _END = re.compile(r"\d{8}T\d{6}"), re.compile(r"-[0-9a-f]{4}\Z")
+"""How the names of runs begin and end."""
 
 
 def trace(arguments: Namespace) -> None:
@@ -24,10 +26,11 @@ def trace(arguments: Namespace) -> None:
     from stackbook import connect
     from stackbook.resources.waiting import Ticker
 
-    site: Site = connect(arguments.site, runbook="trace")
+    runs = {given: _run(given) for given in arguments.ids}
+    site: Site = connect(arguments.site or _site(runs.values()), runbook="trace")
     progress = Ticker("trace")
     with redirect_stdout(sys.stderr):
-        found = [_traced(site, given, arguments, progress.tell) for given in dict.fromkeys(arguments.ids)]
+        found = [_traced(site, given, run, arguments, progress.tell) for given, run in runs.items()]
         progress.close()
     if arguments.json:
         print(json.dumps(site.redactor.values(combined(found)), indent=1, ensure_ascii=False, default=str))
@@ -52,11 +55,10 @@ def combined(found: list[Diagnosis]) -> dict[str, Any]:
     return merged
 
 
-def _traced(site: Site, given: str, arguments: Namespace, progress: Any) -> Diagnosis:
+def _traced(site: Site, given: str, run: dict[str, Any] | None, arguments: Namespace, progress: Any) -> Diagnosis:
     from stackbook.logs.diagnose import diagnose
     from stackbook.troubleshooting import moment
 
-    run = None if _looks_like_an_id(given) else _run(given)
     since, until = moment(arguments.since), moment(arguments.until)
     return diagnose(site, given, since=since, until=until, run=run, ask=not arguments.logs_only, progress=progress)
 
@@ -67,11 +69,22 @@ def _looks_like_an_id(given: str) -> bool:
     return bool(REQUEST.fullmatch(given) or UUID.fullmatch(given.lower()))
 
 
+def _site(runs: Iterable[dict[str, Any] | None]) -> str:
+    """The site of the first run that is traced; the sandbox where none is."""
+    return next((str(run["site"]) for run in runs if run), "sandbox")
+
+
 def _run(given: str) -> dict[str, Any] | None:
-    """What is known of the run that `given` names: its folder, the beginning of its name, or ``last``; None where it is none."""
+    """What is known of the run that `given` names: its name, the name's begin or end, or ``last``; None where it is none."""
     from stackbook.runbook.history import LAST, folders
     from stackbook.troubleshooting import run_told
 
-    listed = folders() if given == LAST or _STAMP.match(given) else []
-    chosen = listed[:1] if given == LAST else [folder for folder in listed if given in folder.name]
+    if _looks_like_an_id(given):
+        return None
+    if given == LAST:
+        chosen = folders()[:1]
+    elif _STAMP.match(given) or _END.search(given):
+        chosen = [folder for folder in folders() if folder.name.startswith(given) or folder.name.endswith(f"-{given}")]
+    else:
+        chosen = []
     return run_told(chosen[0].name) if chosen else None
