@@ -149,7 +149,7 @@ def test_a_quota_below_what_is_used(cycle: Cycle, name: str, unchanged: None) ->
     cycle.apply(Quota(name, networks=1, routers=0, ports=-1))
     rows = {row["quota"]: row for row in limits(cycle.new_site(), name).to_dict("records")}
     assert [*rows][:2] == ["networks", "routers"] and rows["networks"]["used"] == rows["networks"]["limit"] == 1
-    assert rows["ports"]["limit"] is pd.NA
+    assert pd.isna(rows["ports"]["limit"])
     with pytest.raises(BadInput, match="'nobody' is not there"):
         limits(cycle.new_site(), "nobody")
     cycle.undo()
