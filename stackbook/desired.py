@@ -73,7 +73,7 @@ def quota(project: str, limits: dict[str, int]) -> Quota:
 
     Raises BadInput for a name that is no quota.
     """
-    known = [item.name for item in fields(Quota) if item.name != "project"]
+    known = quota_names()
     given: dict[str, int] = {}
     for name, limit in limits.items():
         plain = name.strip().lower().replace("-", "_")
@@ -86,6 +86,11 @@ def quota(project: str, limits: dict[str, int]) -> Quota:
             raise BadInput(f"quotas: {ours} is given twice", found=", ".join(limits), hint="keep one of them")
         given[ours] = limit
     return Quota(project=project, **given)
+
+
+def quota_names() -> list[str]:
+    """The quotas that `quota` knows, by our names."""
+    return [item.name for item in fields(Quota) if item.name != "project"]
 
 
 _OTHER_NAMES = {

@@ -12,11 +12,13 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from stackbook.desired import quota_names
 from stackbook.logs.asking import Answers
 from stackbook.logs.clocks import clock_text, set_right, wrong
 from stackbook.logs.gather import ambient
 from stackbook.logs.subject import moment
 from stackbook.proof import Proof
+from stackbook.resources.quota import NETWORK
 from stackbook.services import service
 from stackbook.troubleshooting import MOST, trace
 
@@ -110,7 +112,9 @@ def quotas(_: Site, answers: Answers) -> Iterator[Row]:
                     continue
                 used = told.get("in_use", told.get("used", 0))
                 if used >= NEAR * told["limit"]:
-                    hint = f"stackbook run project-quotas -p project={shlex.quote(project['name'])}"
+                    settable = name in quota_names() or name in NETWORK.values()
+                    raised = f"stackbook run project-quotas -p project={shlex.quote(project['name'])}"
+                    hint = raised if settable else "openstack quota set"
                     yield _row("warning", f"project {project['name']}", f"{used} of {told['limit']} {name} used", hint)
 
 

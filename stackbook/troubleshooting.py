@@ -137,7 +137,8 @@ def run_told(given: str) -> Row | None:
     folder = workspace() / "runs" / given
     if not (_RUN.fullmatch(given) and "-" in given and (folder / JOURNAL).is_file()):
         return None
-    run, events = open_run(folder), open_run(folder).events()
+    run = open_run(folder)
+    events = run.events()
     known = {"run": run.id, "runbook": run.runbook, "site": run.site, "request_id": run.request_id, "created": events[0]["time"]}
     ended = events[-1] if events[-1]["event"] == "end" else {}
     return {**known, "status": ended.get("status", ""), "error": ended.get("error")}

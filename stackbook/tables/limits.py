@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from stackbook.errors import BadInput
 from stackbook.render.frame import Frame, frame
-from stackbook.resources import lookup
+from stackbook.resources import Quota, lookup
 from stackbook.resources.quota import COMPUTE, STORAGE, UNLIMITED, details, in_use
 from stackbook.site import Site
 
@@ -17,12 +16,10 @@ Row = Mapping[str, Any]
 def limits(site: Site, project: str) -> Frame:
     """A row for each quota of `project` (name or id): used, limit (none where there is no limit), service; the fullest first.
 
-    Raises BadInput for a project that is not there.
+    Raises Refused, with the nearest names, for a project that is not there.
     """
-    found = lookup.find_project(site, project)
-    if found is None:
-        raise BadInput(f"project {project!r} is not there", hint="openstack project list; project-setup makes one")
-    return frame(sorted((_row(name, told) for name, told in details(site, str(found.id)).items()), key=_room))
+    id = lookup.require_project(Quota(project), site, project, ())
+    return frame(sorted((_row(name, told) for name, told in details(site, str(id)).items()), key=_room))
 
 
 def _row(name: str, told: Any) -> Row:

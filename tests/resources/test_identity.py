@@ -150,7 +150,7 @@ def test_a_quota_below_what_is_used(cycle: Cycle, name: str, unchanged: None) ->
     rows = {row["quota"]: row for row in limits(cycle.new_site(), name).to_dict("records")}
     assert [*rows][:2] == ["networks", "routers"] and rows["networks"]["used"] == rows["networks"]["limit"] == 1
     assert pd.isna(rows["ports"]["limit"])
-    with pytest.raises(BadInput, match="'nobody' is not there"):
+    with pytest.raises(Refused, match="project 'nobody' does not exist"):
         limits(cycle.new_site(), "nobody")
     cycle.undo()
 
