@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from stackbook.config import SiteSettings, sandbox_settings
 from stackbook.errors import BadInput, CloudFailed, StackbookError, Unreachable
+from stackbook.ticker import Ticker
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -35,7 +36,8 @@ def sign_in(connection: Connection, site: SiteSettings) -> None:
     from keystoneauth1 import exceptions
 
     try:
-        connection.authorize()
+        with Ticker(f"signing in to {site.name}"):
+            connection.authorize()
     except Exception as error:  # openstacksdk wraps, keystoneauth1 does not: both name the cause in their text
         refused = isinstance(error.__cause__ or error, exceptions.Unauthorized) or "401" in str(error)
         what = "refused the credentials" if refused else "can't be reached"

@@ -14,8 +14,8 @@ from stackbook.proof import Proof
 from stackbook.render.table import records
 from stackbook.resources import Service
 from stackbook.resources.reports import reports
-from stackbook.resources.waiting import Ticker
 from stackbook.services import MODULES, SERVICES, service
+from stackbook.ticker import Ticker
 from stackbook.units import states
 
 if TYPE_CHECKING:
@@ -100,11 +100,11 @@ def _broken(host: Host, path: str) -> list[Row]:
 
 def silent(site: Site, wanted: Sequence[Service], patience: float = PATIENCE) -> list[Row]:
     """Services of `wanted` that have not reported to their API since they started; waits for their reports."""
-    until, ticker = time.monotonic() + patience, Ticker("waiting for reports")
-    while (rows := _silent(site, wanted)) and time.monotonic() < until:
-        ticker.tell(f"{len(rows)} missing")
-        time.sleep(1.0)
-    ticker.close()
+    until = time.monotonic() + patience
+    with Ticker("waiting for reports") as ticker:
+        while (rows := _silent(site, wanted)) and time.monotonic() < until:
+            ticker.tell(f"{len(rows)} missing")
+            time.sleep(1.0)
     return rows
 
 

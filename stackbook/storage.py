@@ -112,7 +112,7 @@ def pool_reported(site: Site, host: str, backend: str, group: str) -> Rows:
         return "" if _close(total, size) else f"waiting for {size:.1f} GiB, reported: {told}"
 
     try:
-        settled(poll, busy, what=f"the pool of {host}@{backend}", limit=REPORTED_S, own_line=True)
+        settled(poll, busy, what=f"the pool of {host}@{backend}", limit=REPORTED_S)
     except CloudFailed:
         told = busy(poll())
         hint = f"/var/log/cinder on {host}: why does {VOLUME} not report?"

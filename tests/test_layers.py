@@ -9,7 +9,7 @@ import stackbook
 
 PACKAGE = Path(stackbook.__file__).parent
 LAYERS = [
-    {"errors"},
+    {"errors", "ticker"},
     {"plans", "config", "journal", "ini", "services"},
     {"interfaces", "packstack"},
     {"hosts", "cloud", "options", "render", "secrets"},

@@ -72,12 +72,11 @@ def inventory(arguments: Namespace) -> None:
     from stackbook import connect
     from stackbook.render.frame import survey_text
     from stackbook.resources.inventory import collect
-    from stackbook.resources.waiting import Ticker
+    from stackbook.ticker import Ticker
 
-    site, progress = connect(arguments.site, runbook="inventory"), Ticker("inventory")
-    with redirect_stdout(sys.stderr):
+    site = connect(arguments.site, runbook="inventory")
+    with redirect_stdout(sys.stderr), Ticker("inventory") as progress:
         found: Inventory = site.redactor.values(collect(site, say=progress))
-        progress.close()
     if arguments.csv:
         _write_csv(found, Path(arguments.csv))
     if arguments.json:

@@ -24,14 +24,12 @@ _STAMP, _END = re.compile(r"\d{8}T\d{6}"), re.compile(r"-[0-9a-f]{4}\Z")
 def trace(arguments: Namespace) -> None:
     """Trace each id, name, request or run."""
     from stackbook import connect
-    from stackbook.resources.waiting import Ticker
+    from stackbook.ticker import Ticker
 
     runs = {given: _run(given) for given in arguments.ids}
     site: Site = connect(arguments.site or _site(runs.values()), runbook="trace")
-    progress = Ticker("trace")
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), Ticker("trace") as progress:
         found = [_traced(site, given, run, arguments, progress.tell) for given, run in runs.items()]
-        progress.close()
     if arguments.json:
         print(json.dumps(site.redactor.values(combined(found)), indent=1, ensure_ascii=False, default=str))
         return

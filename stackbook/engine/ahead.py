@@ -5,11 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Sequence
 from contextlib import suppress
+from contextvars import copy_context
 from typing import Self
 
 from stackbook.plans import Change, Resource, revive
-from stackbook.resources.waiting import Ticker
 from stackbook.site import Site
+from stackbook.ticker import Ticker
 
 
 class Ahead:
@@ -56,11 +57,9 @@ class Ahead:
         """Wait until nothing of change `number` is being prepared, with a sign of life."""
         if self.thread is None or self.number != number:
             return
-        ticker = Ticker("begun ahead")
-        while self.thread.is_alive():
-            self.thread.join(0.5)
+        with Ticker("begun ahead") as ticker:
             ticker.tell(told)
-        ticker.close()
+            self.thread.join()
 
     def begin(self) -> None:
         """Begin the next change that can be, unless one is being prepared."""
@@ -68,7 +67,8 @@ class Ahead:
             return
         self.number, change = self.waiting.pop(0)
         self.site.run.write("started", number=self.number, change=change.record(), ahead=True)
-        self.thread = threading.Thread(target=self._prepare, args=(change,), daemon=True)
+        name, context = f"ahead: {change.address}", copy_context()
+        self.thread = threading.Thread(target=context.run, args=(self._prepare, change), name=name, daemon=True)
         self.thread.start()
 
     def _prepare(self, change: Change) -> None:

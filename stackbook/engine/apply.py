@@ -17,6 +17,7 @@ from stackbook.errors import BadInput, PlanNotApproved, PreflightFailed, Stackbo
 from stackbook.journal import RUN_VARIABLE, Event, Run, open_run
 from stackbook.plans import Change, Plan, Values, revive
 from stackbook.site import Site
+from stackbook.ticker import Ticker
 
 COMPLETED_BY: dict[str, tuple[str, ...]] = {"update": ("create", "replace"), "create": ("replace",)}
 """What may be left of a change that was cut off: to the action left, the actions it completes."""
@@ -173,7 +174,7 @@ def perform(change: Change, number: int, site: Site) -> None:
     run.write("started", number=number, change=change.record())
     print(f"{change.action:8} {change.address} …", end="", flush=True)
     try:
-        with api_errors(change.address):
+        with api_errors(change.address), Ticker(change.address, begun=True):
             memo = dispatch(change, site)
     except BaseException as error:
         print(" failed")

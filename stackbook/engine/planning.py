@@ -11,8 +11,8 @@ from stackbook.cloud import api_errors
 from stackbook.errors import StackbookError
 from stackbook.plans import Absent, Actual, Change, Desired, Plan, Resource, compare, refuse_duplicates
 from stackbook.proof import Proof
-from stackbook.resources.waiting import Ticker
 from stackbook.site import Site
+from stackbook.ticker import Ticker
 
 Row = Mapping[str, Any]
 
@@ -86,8 +86,7 @@ def compute(desired: Sequence[Desired], site: Site) -> Plan:
     refuse_duplicates(desired)
     others = tuple(wanted for wanted in desired if isinstance(wanted, Resource))
     changes: list[Change] = []
-    ticker = Ticker("planning")
-    with site.remembering():
+    with site.remembering(), Ticker("planning") as ticker:
         for number, wanted in enumerate(desired, 1):
             with api_errors(wanted.address):
                 actual = _read(wanted, site, changes)
@@ -99,7 +98,6 @@ def compute(desired: Sequence[Desired], site: Site) -> Plan:
                 if change is not None:
                     changes.append(replace(change, planned_on=_resource(wanted).planned_on(site)))
             ticker.tell(f"{number} of {len(desired)}")
-    ticker.close()
     return Plan(site.name, tuple(changes), kept=len(desired) - len(changes))
 
 

@@ -12,9 +12,9 @@ from stackbook.hostfacts.network import bridges, interfaces, path_mtu
 from stackbook.hostfacts.storage import disks, file_systems, instances
 from stackbook.hostfacts.system import packages, system
 from stackbook.hosts import Host, everywhere
-from stackbook.resources.waiting import Ticker
 from stackbook.site import Site
 from stackbook.tables.surveys import Survey
+from stackbook.ticker import Ticker
 
 Row = dict[str, Any]
 Reader = Callable[[Site, Host], list[Row]]
@@ -39,7 +39,6 @@ def host_survey(site: Site) -> Survey:
 
     A host that does not answer, and a fact that it can't tell (a tool is missing), are rows with ``unavailable``: why.
     """
-    ticker = Ticker("hosts")
 
     def read(host: Host) -> dict[str, list[Row]]:
         host.run(["true"])  # one that does not answer says so once
@@ -49,9 +48,8 @@ def host_survey(site: Site) -> Survey:
             ticker.tell(f"{host.name} {kind}")
         return found
 
-    with site.remembering():
+    with site.remembering(), Ticker("hosts") as ticker:
         answers = everywhere(site.hosts.values(), read)
-    ticker.close()
     rows: dict[str, list[Row]] = {kind: [] for kind in READERS}
     for name in site.hosts:
         for kind, listed in rows.items():

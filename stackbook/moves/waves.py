@@ -13,7 +13,7 @@ from stackbook.migration.bundle import inspect
 from stackbook.moves.move import Fitting, Move, refused
 from stackbook.moves.place import Place
 from stackbook.moves.wanted import Wanted, check_wanted, pairs
-from stackbook.resources.waiting import Ticker
+from stackbook.ticker import Ticker
 
 if TYPE_CHECKING:
     from stackbook.plans import Resource
@@ -76,13 +76,13 @@ def wave(machines: str, site: Site, *, options: str = "", **common: str) -> Wave
     that is refused is a STOP. ``skip=yes`` in a row leaves that machine out; ``skip=stopped`` those that have a STOP.
     """
     common = check_wanted({**common, **pairs(options)}, "wave")
-    place, ticker = Place(site), Ticker("machines")
+    place = Place(site)
     listed = _listed(Path(machines).expanduser())
     moves = []
-    for number, row in enumerate(listed, 1):
-        ticker.tell(f"{number} of {len(listed)}")
-        moves.append(_fit(Wanted(**{**common, **row}), place))
-    ticker.close()
+    with Ticker("machines") as ticker:
+        for number, row in enumerate(listed, 1):
+            ticker.tell(f"{number} of {len(listed)}")
+            moves.append(_fit(Wanted(**{**common, **row}), place))
     _names_once(moves)
     finished = frozenset(
         move.name for move in moves if any(place.holds(row, move.name) for row in place.named("servers", move.name))

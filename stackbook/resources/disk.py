@@ -14,7 +14,8 @@ from stackbook.migration.passage import passed, streamed
 from stackbook.migration.window import Device, Plain
 from stackbook.plans import Actual, Change, Resource, Values
 from stackbook.resources import disk_place, disk_upload, disk_write, lookup, secrecy, volume
-from stackbook.resources.waiting import gone, percent, settled
+from stackbook.resources.waiting import gone, settled
+from stackbook.ticker import percent
 
 if TYPE_CHECKING:
     from openstack.connection import Connection
@@ -78,7 +79,7 @@ class Disk(Resource):
             begun = self._image(lookup.scoped(site, self.project)) if self._project_known(site) else None
             return Actual(None, dict.fromkeys(self.values)) if begun is not None else None
         get = site.conn.block_storage.get_volume
-        found = settled(lambda: lookup.existing(get, found.id), volume.state, what=self.address, limit=LIMIT, own_line=True)
+        found = settled(lambda: lookup.existing(get, found.id), volume.state, what=self.address, limit=LIMIT)
         return Actual(found.id, _values(found)) if found is not None else None
 
     def check(self, site: Site, actual: Actual | None, others: Sequence[Resource]) -> None:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 from stackbook.errors import BadInput
-from stackbook.resources.waiting import Ticker
+from stackbook.ticker import Ticker
 
 BLOCK = 1 << 20
 MAGIC = {
@@ -110,13 +110,12 @@ class Upload:
 @lru_cache(maxsize=64)
 def _digest(path: str, size: int, changed: int, algorithm: str) -> str:
     del changed  # part of the key only
-    ticker, done, made = Ticker(f"checksum of {path}"), 0, hashlib.new(algorithm)
-    with open(path, "rb") as stream:
+    done, made = 0, hashlib.new(algorithm)
+    with open(path, "rb") as stream, Ticker(f"checksum of {path}") as ticker:
         while block := stream.read(BLOCK):
             made.update(block)
             done += len(block)
             ticker.tell(f"{100 * done // max(size, 1)} %")
-    ticker.close()
     return made.hexdigest()
 
 

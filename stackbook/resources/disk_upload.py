@@ -10,7 +10,8 @@ from stackbook.migration.bundle import BundleDisk, inspect
 from stackbook.migration.passage import Chunked, Passage, glance_format, passage
 from stackbook.migration.window import Tell
 from stackbook.resources import lookup
-from stackbook.resources.waiting import Ticker, gone, settled
+from stackbook.resources.waiting import gone, settled
+from stackbook.ticker import Ticker
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

@@ -11,7 +11,7 @@ from stackbook.migration.compare import Sums, copy
 from stackbook.migration.passage import intact, unchanged
 from stackbook.migration.window import Volume
 from stackbook.resources import disk_place
-from stackbook.resources.waiting import percent
+from stackbook.ticker import percent
 
 if TYPE_CHECKING:
     from stackbook.site import Site

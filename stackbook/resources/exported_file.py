@@ -17,7 +17,8 @@ from stackbook.migration.window import Device, Plain, whole
 from stackbook.migration.zeros import is_zero
 from stackbook.plans import Actual, Change, Resource, Values
 from stackbook.resources import disk_files, disk_place, disk_upload, lookup
-from stackbook.resources.waiting import Ticker, settled
+from stackbook.resources.waiting import settled
+from stackbook.ticker import Ticker
 
 if TYPE_CHECKING:
     from stackbook.site import Site

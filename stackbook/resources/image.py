@@ -79,7 +79,7 @@ class Image(Resource):
         found = self._find(site)
         if found is None:
             return None
-        settled_one = settled(lambda: _get(site, found.id), _state, what=self.address, limit=120, own_line=True)
+        settled_one = settled(lambda: _get(site, found.id), _state, what=self.address, limit=120)
         if settled_one is None or self._unfinished(settled_one):
             return None
         return Actual(found.id, self._values(settled_one), replace=_broken(settled_one))

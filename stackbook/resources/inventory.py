@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from stackbook.cloud import told_by_cloud
 from stackbook.errors import BadInput, StackbookError
 from stackbook.resources import secrecy
-from stackbook.resources.waiting import Ticker
+from stackbook.ticker import Ticker
 
 if TYPE_CHECKING:
     from openstack.connection import Connection

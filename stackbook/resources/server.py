@@ -77,7 +77,7 @@ class Server(Resource):
         if found is None:
             return None
         get = site.conn.compute.get_server
-        found = settled(lambda: lookup.existing(get, found.id), server_state.busy, what=self.address, limit=300, own_line=True)
+        found = settled(lambda: lookup.existing(get, found.id), server_state.busy, what=self.address, limit=300)
         if found is None:
             return None
         return Actual(found.id, server_state.values(self, site, found), replace=server_state.broken(found))

@@ -57,7 +57,7 @@ class Volume(Resource):
         if found is None:
             return None
         get = site.conn.block_storage.get_volume
-        found = settled(lambda: lookup.existing(get, found.id), state, what=self.address, limit=300, own_line=True)
+        found = settled(lambda: lookup.existing(get, found.id), state, what=self.address, limit=300)
         if found is None:
             return None
         broken = "its status is error: it was never made" if found.status == "error" else ""

@@ -15,11 +15,11 @@ WAITING = "…"
 
 
 _OWN = re.compile(r"^… .*…\n?", re.MULTILINE)
-_BETWEEN = re.compile(r"(?<= …)(?:\s[^…]{1,80} \d+ s …)+(?= (?:done|failed)\b)")
+_BETWEEN = re.compile(r"(?<= …)(?:\s(?:[^…]{1,80} )?\d+ s …)+(?= (?:done|failed)\b)")
 
 
 def lasting(printed: str) -> str:
-    """What was printed, without what only told how far something was while it went on (see `resources.waiting.Ticker`)."""
+    """What was printed, without what only told how far something was while it went on (see `ticker.Ticker`)."""
     return _BETWEEN.sub("", _OWN.sub("", printed))
 
 

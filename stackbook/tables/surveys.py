@@ -7,8 +7,8 @@ from typing import Any, overload
 
 from stackbook.errors import BadInput
 from stackbook.render.frame import Frame, frame, survey_html, survey_text
-from stackbook.resources.waiting import Ticker
 from stackbook.site import Site
+from stackbook.ticker import Ticker
 
 Row = Mapping[str, Any]
 Rows = list[dict[str, Any]]
@@ -75,11 +75,8 @@ def surveyed(site: Site, *kinds: str) -> Survey:
     """A survey that is not kept."""
     from stackbook.resources.inventory import collect
 
-    ticker = Ticker("survey")
-    try:
+    with Ticker("survey") as ticker:
         return Survey(collect(site, kinds, ticker))
-    finally:
-        ticker.close()
 
 
 def compared(before: Survey, site: Site) -> tuple[dict[str, Rows], dict[str, Rows]]:

@@ -56,9 +56,9 @@ def test_is_quick_on_long_lines(signature: Signature) -> None:
     """A line of 64 KiB that nearly matches takes no time to speak of."""
     import time
 
-    begun = time.perf_counter()
+    begun = time.process_time()
     signature.match((signature.matches[0][:-1] + " ") * (65536 // (len(signature.matches[0]) + 1)))
-    assert time.perf_counter() - begun < 1
+    assert time.process_time() - begun < 1
 
 
 @logged

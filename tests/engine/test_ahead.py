@@ -101,7 +101,7 @@ def test_failure_stops_what_is_sent_ahead(opened: Site, monkeypatch: pytest.Monk
         apply(plan([*parcels("a"), *parcels("b", slow=30)], opened), opened, approve="yes")
     assert time.monotonic() - begun < 10
     assert sorted(things()) == ["sent-a"]
-    assert [thread for thread in threading.enumerate() if "_prepare" in thread.name] == []
+    assert [thread for thread in threading.enumerate() if "ahead" in thread.name] == []
 
 
 def _fail(name: str) -> None:

@@ -81,7 +81,7 @@ def test_what_is_sent_ahead_of_one_that_fails_is_taken_back(opened: Site, monkey
     assert made == ["a1", "b1", "b2"]
     assert sorted(things()) == ["b1", "b2", "sent-a1"]
     assert time.monotonic() - begun < 10
-    assert [thread for thread in threading.enumerate() if "_prepare" in thread.name] == []
+    assert [thread for thread in threading.enumerate() if "ahead" in thread.name] == []
 
 
 @settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)

@@ -36,7 +36,7 @@ def _answers(port: int) -> bool:
         return client.connect_ex(("127.0.0.1", port)) == 0
 
 
-def _until(true: Callable[[], bool], seconds: float = 10.0) -> None:
+def _until(true: Callable[[], bool], seconds: float = 60.0) -> None:
     deadline = time.monotonic() + seconds
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
@@ -52,7 +52,7 @@ def test_up_answers_and_down_leaves_no_process(fake: Fake) -> None:
     assert urllib.request.urlopen(made.urls["fake_a"]).status == 200
     began = time.monotonic()
     sandbox.down()
-    assert time.monotonic() - began < 2
+    assert time.monotonic() - began < 5  # after that, what does not listen is killed
     assert processes.members(fake.home) == []
     assert {(service.state, service.pid, service.memory) for service in sandbox.status()} == {("stopped", None, 0)}
     assert (fake.home / "data" / "fake_a.made").exists()

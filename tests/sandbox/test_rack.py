@@ -85,7 +85,7 @@ def test_a_daemon_that_ends_is_noticed(hosts: Rack) -> None:
     """Without ovs-vswitchd on one host, the network has failed, says whose, and leaves nothing behind; it starts again."""
     pid = hosts.on("compute2", "cat", "/run/openvswitch/ovs-vswitchd.pid")
     os.kill(int(pid), signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (found := networks.network(hosts.home)).state != "failed" and time.monotonic() < deadline:
         time.sleep(0.05)
     assert (found.state, found.hint) == ("failed", "stackbook sandbox up")

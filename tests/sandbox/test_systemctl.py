@@ -35,7 +35,7 @@ def _properties(fake: Fake, host: str, unit: str, *options: str) -> dict[str, st
 
 
 def _until(true: Callable[[], bool]) -> None:
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not true():
         assert time.monotonic() < deadline, "waited in vain"
         time.sleep(0.02)
