@@ -148,26 +148,31 @@ def windows(files: Iterable[LogFile], wanted: Callable[[LogFile, bytes], bool]) 
     window = _windows[0]
     window.clear()
     for file in files:
-        first, error = True, ""
+        error = ""
         window.begin(file)
         try:
-            for data in content(file.fd, file.compression):
-                if first and not wanted(file, data[:_READ]):
-                    file.left = True
-                    break
-                first, rest = False, window.add(memoryview(data))
-                while rest and not file.left:
-                    yield window
-                    window.go_on()
-                    rest = window.add(rest)
-                if file.left:
-                    break
+            yield from _filled(window, file, wanted)
         except (OSError, EOFError, ValueError, zlib.error, subprocess.SubprocessError) as failure:
             error = str(failure) or type(failure).__name__
         window.end(error)
     if window.parts:
         yield window
     window.clear()
+
+
+def _filled(window: Window, file: LogFile, wanted: Callable[[LogFile, bytes], bool]) -> Iterator[Window]:
+    """Write a file's content to the window, which is given each time that it is full and more is to come."""
+    for number, data in enumerate(content(file.fd, file.compression)):
+        file.left = file.left or (not number and not wanted(file, data[:_READ]))
+        rest = memoryview(data)
+        while not file.left:
+            rest = window.add(rest)
+            if not rest:
+                break
+            yield window
+            window.go_on()
+        if file.left:
+            return
 
 
 def content(fd: int, kind: str) -> Iterator[bytes]:
