@@ -274,3 +274,10 @@ def test_a_run_is_traced_on_its_own_site(place: Path, said: Said) -> None:
         assert code == 3 and "'office'" in err, (name, err)
     assert "'office'" not in said("trace", "web")[2]
     assert "'lab'" in said("trace", "last", "--site", "lab")[2]
+    new_run("fixed-ip", "office", place / "runs").begin()
+    same = place / "runs" / f"{run.id[:15]}-other-0000"
+    same.mkdir()
+    (same / "journal.jsonl").write_bytes((run.folder / "journal.jsonl").read_bytes())
+    code, _, err = said("trace", run.id[:15])
+    assert code == 3 and "runs match" in err and same.name in err and run.id in err
+    assert "'office'" in said("trace", run.id)[2]

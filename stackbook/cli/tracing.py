@@ -74,7 +74,7 @@ def _site(runs: Iterable[dict[str, Any] | None]) -> str:
 
 def _run(given: str) -> dict[str, Any] | None:
     """What is known of the run that `given` names: its name, the name's begin or end, or ``last``; None where it is none."""
-    from stackbook.runbook.history import LAST, folders
+    from stackbook.runbook.history import LAST, find_run, folders
     from stackbook.troubleshooting import run_told
 
     if _looks_like_an_id(given):
@@ -85,4 +85,6 @@ def _run(given: str) -> dict[str, Any] | None:
         chosen = [folder for folder in folders() if folder.name.startswith(given) or folder.name.endswith(f"-{given}")]
     else:
         chosen = []
+    if len(chosen) > 1:
+        chosen = [find_run(given)]  # refuses a name that says not which
     return run_told(chosen[0].name) if chosen else None
