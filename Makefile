@@ -5,6 +5,7 @@ PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+unexport PYTHONDONTWRITEBYTECODE # images that set it would have each of the many processes compile all that it imports
 
 .PHONY: help demo test test-host lint types unit system env docs samples bench fuzz guided tempest clean
 

@@ -18,7 +18,7 @@ from stackbook.logs.clocks import clock_text, set_right, wrong
 from stackbook.logs.gather import ambient
 from stackbook.logs.subject import moment
 from stackbook.proof import Proof
-from stackbook.resources.quota import NETWORK
+from stackbook.resources.quota import NETWORK, UNLIMITED, USAGE, in_use
 from stackbook.services import service
 from stackbook.troubleshooting import MOST, trace
 
@@ -101,16 +101,11 @@ def pools(_: Site, answers: Answers) -> Iterator[Row]:
 def quotas(_: Site, answers: Answers) -> Iterator[Row]:
     """Quotas that are used up, or nearly."""
     for project in answers.rows("identity", "/projects", "projects")[:MANY_PROJECTS]:
-        id = project["id"]
-        for api, path, key in (
-            ("compute", f"/os-quota-sets/{id}/detail", "quota_set"),
-            ("block_storage", f"/os-quota-sets/{id}?usage=True", "quota_set"),
-            ("network", f"/quotas/{id}/details.json", "quota"),
-        ):
-            for name, told in (answers.one(api, path, key) or {}).items():
-                if not isinstance(told, dict) or told.get("limit", -1) < 1:
+        for api, path, key in USAGE:
+            for name, told in (answers.one(api, path.format(project["id"]), key) or {}).items():
+                if not isinstance(told, dict) or told.get("limit", UNLIMITED) < 1:
                     continue
-                used = told.get("in_use", told.get("used", 0))
+                used = in_use(told)
                 if used >= NEAR * told["limit"]:
                     settable = name in quota_names() or name in NETWORK.values()
                     raised = f"stackbook run project-quotas -p project={shlex.quote(project['name'])}"

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from stackbook.cloud import told_by_cloud
 from stackbook.errors import BadInput, StackbookError
 from stackbook.resources import secrecy
+from stackbook.resources.quota import USAGE, in_use
 from stackbook.ticker import Ticker
 
 if TYPE_CHECKING:
@@ -206,19 +208,21 @@ def _tried_pages(proxy: Any, path: str, key: str) -> list[Row]:
 
 def _quotas(conn: Connection) -> Iterator[Row]:
     """Limits and use of each project: ``cores``, ``cores_in_use`` and so on."""
+    from keystoneauth1.exceptions import EndpointNotFound
+
     for project in _pages(conn.identity, "/projects", "projects"):
         row: Row = {"project": project["name"], "project_id": project["id"]}
-        row |= _limits(_answer(conn.compute, f"/os-quota-sets/{project['id']}/detail")["quota_set"], "in_use")
-        row |= _limits(_answer(conn.block_storage, f"/os-quota-sets/{project['id']}?usage=True")["quota_set"], "in_use")
-        row |= _limits(_answer(conn.network, f"/quotas/{project['id']}/details.json")["quota"], "used")
+        for service, path, key in USAGE:
+            with suppress(EndpointNotFound):
+                row |= _limits(_answer(getattr(conn, service), path.format(project["id"]))[key])
         yield row
 
 
-def _limits(found: Row, used: str) -> Row:
+def _limits(found: Row) -> Row:
     told: Row = {}
     for name, entry in found.items():
         if isinstance(entry, dict):
-            told |= {name: entry.get("limit"), f"{name}_in_use": entry.get(used)}
+            told |= {name: entry.get("limit"), f"{name}_in_use": in_use(entry)}
     return told
 
 

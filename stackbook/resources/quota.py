@@ -26,6 +26,12 @@ NETWORK = {
     "security_group_rules": "security_group_rule",
 }
 """Our field to neutron's name."""
+USAGE = (
+    ("compute", "/os-quota-sets/{}/detail", "quota_set"),
+    ("block_storage", "/os-quota-sets/{}?usage=True", "quota_set"),
+    ("network", "/quotas/{}/details.json", "quota"),
+)
+"""Where each service tells a project's limits and what is in use: service, path for a project's id, key in the answer."""
 UNLIMITED = -1
 
 
@@ -133,15 +139,12 @@ def details(site: Site, project: str) -> dict[str, Any]:
     """
     from keystoneauth1.exceptions import EndpointNotFound
 
-    conn, told = site.conn, dict[str, Any]()
-    for api, path, key, names in (
-        (conn.compute, f"/os-quota-sets/{project}/detail", "quota_set", {name: name for name in COMPUTE}),
-        (conn.block_storage, f"/os-quota-sets/{project}?usage=True", "quota_set", {name: name for name in STORAGE}),
-        (conn.network, f"/quotas/{project}/details.json", "quota", NETWORK),
-    ):
+    told: dict[str, Any] = {}
+    ours = ({name: name for name in COMPUTE}, {name: name for name in STORAGE}, NETWORK)
+    for (service, path, key), names in zip(USAGE, ours, strict=True):
         with suppress(EndpointNotFound):
-            answer = _answer(api, path, key)
-            told |= {ours: answer.get(theirs) for ours, theirs in names.items()}
+            answer = _answer(getattr(site.conn, service), path.format(project), key)
+            told |= {name: answer.get(theirs) for name, theirs in names.items()}
     return told
 
 
