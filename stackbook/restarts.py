@@ -115,9 +115,9 @@ def _silent(site: Site, wanted: Sequence[Service]) -> list[Row]:
         report = told.of(one.name, one.host)
         if report is None:
             continue
-        started = states(site.host(one.host), site.settings.layout, [one.name])[one.name].started
-        if not report.alive or report.at < int(started):
-            hint = f"read the end of {service(one.name).log(site.settings.layout)} on {one.host}"
+        state = states(site.host(one.host), site.settings.layout, [one.name])[one.name]
+        if not report.alive or report.at < int(state.started):
+            hint = f"read the end of {service(one.name).log(site.settings.layout, state.unit)} on {one.host}"
             rows.append(_row(one.address, str(report) if not report.alive else "no report since its start", "reports", hint))
     return rows
 

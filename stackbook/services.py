@@ -1,7 +1,8 @@
 """OpenStack's services by name: what they are called, and which files they read, in each layout of a site.
 
 Sources: RDO's and Debian's unit files, DevStack's ``lib/``, kolla-ansible's roles. Where a layout lists several units, a
-host has one of them: an API may have a unit of its own or live inside the web server. The order is the one in which
+host has one of them: an API may have a unit of its own or live inside the web server, which may be there for others: its
+own comes first. The order is the one in which
 services are restarted: those that others ask come first.
 """
 
@@ -53,20 +54,21 @@ class Known:
         unit = next(iter(self.units(layout)), self.name)
         return f"docker ps --all --filter name={unit}" if layout == CONTAINERS else f"systemctl status {unit}"
 
-    def log(self, layout: str) -> str:
-        """Where it logs: a path on its host, or what to type where that is the journal."""
+    def log(self, layout: str, unit: str = "") -> str:
+        """Where it logs, when its unit is `unit`: a path on its host, or what to type where that is the journal."""
         if layout == "devstack":
-            return f"journalctl -u {self.units(layout)[0]}"
+            return f"journalctl -u {unit or self.units(layout)[0]}"
         short = layout == "packstack" and self.module in ("cinder", "glance", "neutron")
         name = self.name.removeprefix(f"{self.module}-") if short else self.name
+        name = unit if layout == "debian" and unit.startswith(f"{self.module}-") else name
         return f"/var/log/{'kolla/' if layout == CONTAINERS else ''}{self.module}/{name}.log"
 
 
 _ML2 = "neutron.conf plugins/ml2/ml2_conf.ini"
 SERVICES = (
-    Known("keystone", "httpd", "apache2 keystone", "keystone", "keystone.conf"),
+    Known("keystone", "httpd", "keystone apache2", "keystone", "keystone.conf"),
     Known("glance-api", "openstack-glance-api httpd", "glance-api apache2", "g-api", "glance-api.conf"),
-    Known("placement-api", "httpd", "apache2 placement-api", "placement-api", "placement.conf"),
+    Known("placement-api", "httpd", "placement-api apache2", "placement-api", "placement.conf"),
     Known("neutron-server", "neutron-server", "neutron-server neutron-api", "q-svc neutron-api", _ML2),
     Known("neutron-rpc-server", "neutron-rpc-server", "neutron-rpc-server", "neutron-rpc-server", _ML2),
     Known(
@@ -96,6 +98,7 @@ SERVICES = (
     Known("nova-conductor", "openstack-nova-conductor", "nova-conductor", "n-cond-cell1 n-cond", "nova.conf"),
     Known("nova-scheduler", "openstack-nova-scheduler", "nova-scheduler", "n-sch", "nova.conf"),
     Known("nova-api", "openstack-nova-api httpd", "nova-api apache2", "n-api", "nova.conf"),
+    Known("nova-metadata", "openstack-nova-metadata-api", "nova-api-metadata", "n-api-meta", "nova.conf"),
     Known("nova-novncproxy", "openstack-nova-novncproxy", "nova-novncproxy", "n-novnc-cell1 n-novnc", "nova.conf"),
     Known("nova-compute", "openstack-nova-compute", "nova-compute", "n-cpu", "nova.conf"),
 )

@@ -16,7 +16,15 @@ from stackbook.services import CONTAINERS, service
 if TYPE_CHECKING:
     from stackbook.hosts import Host
 
-PROPERTIES = ("LoadState", "ActiveState", "SubState", "UnitFileState", "ActiveEnterTimestamp", "StateChangeTimestamp")
+PROPERTIES = (
+    "LoadState",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "ActiveEnterTimestamp",
+    "StateChangeTimestamp",
+    "NRestarts",
+)
 ENGINES = ("docker", "podman")
 _CONTAINER_STATES = {"running": "active", "exited": "inactive", "created": "inactive", "dead": "failed"}
 
@@ -37,6 +45,8 @@ class State:
     """When it became active, in seconds since the epoch; 0 when it never did."""
     since: float = 0.0
     """Since when it is in this state; 0 where that is not known."""
+    restarts: int = 0
+    """How often systemd started it again after it ended by itself; 0 where it does not tell (before systemd 235)."""
 
     @property
     def known(self) -> bool:
@@ -75,7 +85,7 @@ def change(host: Host, layout: str, unit: str, verb: str, timeout: float) -> Non
 
 def _present(found: list[State]) -> State:
     """Of units that stand for one another, the one that the host uses."""
-    return next((state for state in found if state.running or state.enabled), found[0] if found else ABSENT)
+    return next((state for state in found if state.enabled or state.active != "inactive"), found[0] if found else ABSENT)
 
 
 def _shown(host: Host, units: list[str]) -> dict[str, State]:
@@ -102,7 +112,7 @@ def properties(block: str) -> dict[str, str]:
 def _state(unit: str, shown: dict[str, str]) -> State:
     enabled = shown["UnitFileState"] in ("enabled", "enabled-runtime", "static", "alias")
     times = started(shown["ActiveEnterTimestamp"]), started(shown["StateChangeTimestamp"])
-    return State(unit, shown["ActiveState"], shown["SubState"], enabled, *times)
+    return State(unit, shown["ActiveState"], shown["SubState"], enabled, *times, restarts=int(shown["NRestarts"] or 0))
 
 
 def started(stamp: str) -> float:

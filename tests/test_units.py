@@ -98,6 +98,27 @@ def test_one_of_several_units(tmp_path: Path, shown: tuple[str, str], unit: str)
     assert states(systemctl(tmp_path, "\n\n".join(shown) + "\n"), "packstack", ["nova-api"])["nova-api"].unit == unit
 
 
+HORIZON = RUNNING
+"""The web server, which runs for the dashboard."""
+
+
+@pytest.mark.parametrize("own", [RUNNING, FAILED, FAILED.replace("=enabled", "=disabled")])
+def test_a_unit_of_its_own_before_the_web_server(tmp_path: Path, own: str) -> None:
+    """On Debian keystone has a unit; Apache, which runs there for the dashboard, is not taken for it, nor restarted."""
+    host = systemctl(tmp_path, f"{own}\n\n{HORIZON}\n")
+    assert states(host, "debian", ["keystone"])["keystone"].unit == "keystone"
+
+
+def test_where_a_service_logs() -> None:
+    """By layout, and by the unit that a host has where that names the file."""
+    server = service("neutron-server")
+    assert server.log("packstack", "neutron-server") == "/var/log/neutron/server.log"
+    assert server.log("debian", "neutron-api") == "/var/log/neutron/neutron-api.log"
+    assert service("keystone").log("debian", "apache2") == "/var/log/keystone/keystone.log"
+    assert server.log("kolla", "neutron_server") == "/var/log/kolla/neutron/neutron-server.log"
+    assert server.log("devstack", "devstack@neutron-api") == "journalctl -u devstack@neutron-api"
+
+
 @given(st.datetimes(datetime(2000, 1, 1), datetime(2100, 1, 1), timezones=st.just(UTC)))
 def test_container_stamps(moment: datetime) -> None:
     """Docker's and Podman's stamps are read to the microsecond, nanoseconds and offsets included."""

@@ -111,7 +111,7 @@ class Service(Resource):
             time.sleep(0.3)
 
     def _look(self, site: Site) -> str:
-        return f"read the end of {service(self.name).log(site.settings.layout)} on {self.host}"
+        return f"read the end of {service(self.name).log(site.settings.layout, self._state(site).unit)} on {self.host}"
 
     def _state(self, site: Site) -> State:
         return states(site.host(self.host), site.settings.layout, [self.name])[self.name]
