@@ -11,12 +11,15 @@ from stackbook.resources import IniOption, OvsBridge, OvsExternalIds, OvsPort, S
 from stackbook.resources.ovs import external_ids, nics_of
 from stackbook.resources.ovsdb import answers
 from stackbook.services import service
+from stackbook.units import states
 
 if TYPE_CHECKING:
     from stackbook.plans import Resource
     from stackbook.site import Site
 
 SERVER, AGENT, ROUTERS = "neutron-server", "neutron-openvswitch-agent", "neutron-l3-agent"
+RPC_SERVER = "neutron-rpc-server"
+"""Where the API runs in a web server, the rest of neutron-server has a unit of its own: both read the same files."""
 DRIVERS, PROJECT_TYPES = "type_drivers", ("tenant_network_types", "project_network_types")
 """Options of ``[ml2]``; the second has two names: all releases know the first."""
 OVN_MAPPINGS = "ovn-bridge-mappings"
@@ -44,7 +47,7 @@ def vlan_on_hosts(site: Site, physical_network: str, bridge: str, nic: str = "",
         *(option for host in controllers for option in _server_options(site, host, physical_network, vlans)),
         *(_mapping(site, host, mapping) for host in switching),
         *(_option(host, _file(site, ROUTERS), "DEFAULT", "external_network_bridge", "") for host in routers),
-        *(Service(host=host, name=SERVER, fresh=True) for host in controllers),
+        *(Service(host=host, name=name, fresh=True) for host in controllers for name in _servers(site, host)),
         *(Service(host=host, name=AGENT, fresh=True) for host in agents),
         *(Service(host=host, name=ROUTERS, fresh=True) for host in routers),
     ]
@@ -126,13 +129,31 @@ def _types_of_networks(site: Site, host: str, path: str) -> dict[tuple[str, str]
     return {("ml2", option): with_item(_last(found[option]), "vlan") for option in wanted}
 
 
+def _servers(site: Site, host: str) -> list[str]:
+    told = states(site.host(host), site.settings.layout, [RPC_SERVER])[RPC_SERVER]
+    return [SERVER, RPC_SERVER] if told.running or told.enabled else [SERVER]
+
+
 def _mapping(site: Site, host: str, mapping: str) -> IniOption | OvsExternalIds:
     if ovn(site):
         before = external_ids(site.host(host)).get(OVN_MAPPINGS, "")
-        return OvsExternalIds(host=host, name=OVN_MAPPINGS, value=with_item(before, mapping))
+        return OvsExternalIds(host=host, name=OVN_MAPPINGS, value=_with_mapping(host, before, mapping))
     path = _file(site, AGENT)
     before = _last(_values(site, host, path, "ovs", "bridge_mappings"))
-    return _option(host, path, "ovs", "bridge_mappings", with_item(before, mapping))
+    return _option(host, path, "ovs", "bridge_mappings", _with_mapping(host, before, mapping))
+
+
+def _with_mapping(host: str, before: str, mapping: str) -> str:
+    """The list with `mapping` in it; refused when its bridge carries another network: an agent with such a list ends."""
+    network, _, bridge = mapping.partition(":")
+    others = [name for name, _, carried in (entry.partition(":") for entry in _entries(before)) if carried == bridge]
+    if other := next((name for name in others if name != network), ""):
+        raise Refused(
+            f"{host}: bridge {bridge} carries physical network {other} already, and can't carry {network} too",
+            found=before,
+            hint=f"use that one: mapping={other}:{bridge}, with the interface if there is one to add; or name another bridge",
+        )
+    return with_item(before, mapping)
 
 
 def network_mtu(site: Site, physical_network: str) -> int:

@@ -11,13 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from stackbook import apply, checks, plan, plan_undo, verify
+from stackbook import apply, checks, plan, plan_undo, verify, vlans
 from stackbook.config import HostSettings, SiteSettings
 from stackbook.errors import BadInput, Refused
 from stackbook.journal import RUN_VARIABLE, current_run
 from stackbook.resources import Service
 from stackbook.resources.ovs import external_ids
 from stackbook.site import Site
+from stackbook.units import State
 from stackbook.vlans import mapped, nic_of, ovn, switches, vlan_on_hosts, with_item, with_range
 from tests.rack import Rack
 
@@ -75,6 +76,35 @@ def test_with_agents(site: Site) -> None:
     assert mapping.value == "other:br-other,default:br-ex"
     agent = "neutron-openvswitch-agent"
     assert services(desired) == ["controller1 neutron-server", *(f"{host} {agent}" for host in ROLES)]
+
+
+def test_a_bridge_carries_one_network(hosts: Rack, site: Site) -> None:
+    """A bridge that another physical network has is refused, with the mapping to use: an agent with both would end."""
+    before = "external:br-ex,other:br-other"
+    write(hosts, "compute2", AGENT, f"[ovs]\nbridge_mappings = {before}\n")
+    with pytest.raises(Refused, match="compute2: bridge br-ex carries physical network external already") as caught:
+        vlan_on_hosts(site, "default", "br-ex", "eno2")
+    assert caught.value.found == before
+    assert "mapping=external:br-ex" in str(caught.value.hint)
+    desired = vlan_on_hosts(site, "external", "br-ex", "eno2")
+    assert next(one.value for one in desired if one.address == f"compute2:/{AGENT} [ovs] bridge_mappings") == before  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize("used", [State("neutron-rpc-server", "failed", enabled=True), State("neutron-rpc-server", "active")])
+def test_a_server_in_two_parts(site: Site, monkeypatch: pytest.MonkeyPatch, used: State) -> None:
+    """Where neutron-rpc-server is in use beside the API, it is restarted, too; where it is only installed, it is left alone."""
+
+    def fake_states(host: Any, layout: str, names: list[str]) -> dict[str, State]:
+        return dict.fromkeys(names, found)
+
+    monkeypatch.setattr(vlans, "states", fake_states)
+    found = used
+    assert services(vlan_on_hosts(site, "default", "br-ex"))[:2] == [
+        "controller1 neutron-server",
+        "controller1 neutron-rpc-server",
+    ]
+    found = State("neutron-rpc-server", "inactive")
+    assert "controller1 neutron-rpc-server" not in services(vlan_on_hosts(site, "default", "br-ex"))
 
 
 @pytest.mark.parametrize("mtu", ["1500", "9000"])
