@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 import socket
 import ssl
+import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -13,14 +14,20 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from stackbook.desired import quota_names
+from stackbook.hosts import everywhere
 from stackbook.logs.asking import Answers
 from stackbook.logs.clocks import clock_text, set_right, wrong
+from stackbook.logs.event import LogEvent, Skipped, in_order
+from stackbook.logs.evidence import told as told_by
 from stackbook.logs.gather import ambient
+from stackbook.logs.signatures import KINDS, signatures
 from stackbook.logs.subject import moment
 from stackbook.proof import Proof
 from stackbook.resources.quota import NETWORK, UNLIMITED, USAGE, in_use
-from stackbook.services import service
+from stackbook.services import CONTAINERS, SERVICES, service
+from stackbook.ticker import Ticker
 from stackbook.troubleshooting import MOST, trace
+from stackbook.units import since, states
 
 if TYPE_CHECKING:
     from stackbook.site import Site
@@ -29,6 +36,10 @@ LEVELS = ("error", "warning", "info")
 NEAR = 0.9
 """Share of a quota, or of a pool, from which it is near its limit."""
 MANY_PROJECTS = 50
+AGAIN, LATELY_S = 3, 300
+"""Starts by systemd, of which the last was less than so many seconds ago, that tell of a service that does not stay."""
+SAID = 160
+"""Characters of an error that nothing is known about."""
 Row = dict[str, Any]
 Check = Callable[["Site", Answers], Iterable[Row]]
 
@@ -39,9 +50,14 @@ def health(site: Site, most: int = MOST) -> Proof:
     Each is written to the run's journal. `most` bounds how many things in ERROR are traced to their cause.
     """
     answers = Answers(site)
-    rows = [row for check in CHECKS for row in check(site, answers)]
-    rows += [_row("warning", f"API {row.what}", row.reason, row.hint) for row in answers.skipped]
-    rows += causes(site, most)
+    rows: list[Row] = []
+    with Ticker("health") as ticker:
+        for check in CHECKS:
+            ticker.tell(check.__name__.replace("_", " "))
+            rows += check(site, answers)
+        rows += unanswered(answers)
+        ticker.tell("causes")
+        rows += causes(site, most)
     ordered = sorted(site.redactor.values(rows), key=lambda row: LEVELS.index(row["level"]))
     for row in ordered:
         if row["level"] != "info":
@@ -64,7 +80,9 @@ def agents(site: Site, answers: Answers) -> Iterator[Row]:
     for kind, services in (("compute", answers.compute_services), ("volume", answers.volume_services)):
         for told in services:
             name = f"{told['binary']} on {told['host']}"
-            if told.get("state") == "down":
+            if told.get("status") == "UNKNOWN":  # nova tells so of all that is in a cell whose database does not answer
+                yield _row("error", name, "not known: its cell's database does not answer", "nova-manage cell_v2 list_cells")
+            elif told.get("state") == "down":
                 yield _row("error", name, f"down, no report since {told.get('updated_at')}", _look(site, told))
             elif told.get("status") == "disabled":
                 why = told.get("disabled_reason") or "no reason given"
@@ -75,6 +93,35 @@ def agents(site: Site, answers: Answers) -> Iterator[Row]:
 def _look(site: Site, told: Row) -> str:
     """The command that shows how a service is, where it runs."""
     return f"{service(told['binary']).look(site.settings.layout)} on {str(told['host']).partition('@')[0]}"
+
+
+def units(site: Site, _: Answers) -> Iterator[Row]:
+    """Services that ended, that systemd starts again and again, or that will not come up with their host."""
+    layout, names = site.settings.layout, [known.name for known in SERVICES]
+    told = everywhere(site.hosts.values(), lambda host: list(states(host, layout, names).values()))
+    yield from (_row("warning", host, f"its services are not known: {error.what}") for host, error in told.failed.items())
+    for host, found in told.found.items():
+        for state in {state.unit: state for state in found if state.known}.values():
+            name, look = f"{state.unit} on {host}", f"systemctl status {state.unit} on {host}"
+            lately = time.time() - state.started < LATELY_S
+            if state.active == "failed":
+                yield _row("error", name, f"ended by itself, {since(state)}", look)
+            elif state.restarts >= AGAIN and (lately or not state.running):
+                yield _row("error", name, f"ends again and again: systemd started it {state.restarts} times by now", look)
+            elif state.running and not state.enabled and layout != CONTAINERS:
+                yield _row(
+                    "warning", name, "runs, but does not come up with its host", f"systemctl enable {state.unit} on {host}"
+                )
+
+
+def unanswered(answers: Answers) -> Iterator[Row]:
+    """What the APIs did not answer; the same said of several questions is one row."""
+    groups: dict[tuple[str, str], list[Skipped]] = {}
+    for row in answers.skipped:
+        groups.setdefault((row.what.partition(": ")[0], row.reason), []).append(row)
+    for (api, reason), rows in groups.items():
+        what = rows[0].what if len(rows) == 1 else f"{api}: {len(rows)} questions"
+        yield _row("warning", what, reason, rows[0].hint)
 
 
 def pools(_: Site, answers: Answers) -> Iterator[Row]:
@@ -143,16 +190,27 @@ def log_rates(site: Site, _: Answers) -> Iterator[Row]:
     found = set_right(ambient(site.hosts, now - timedelta(days=2), None, levels=("ERROR", "CRITICAL")))
     for host, clock in wrong(found.stats.clocks).items():
         yield _row("error", host, clock_text(host, clock), "start chronyd there; then restart the host's agents")
-    today, before = Counter[str](), Counter[str]()
-    for event in found.events:
+    today, before, last = Counter[str](), Counter[str](), dict[str, LogEvent]()
+    for event in in_order(found.events):
         if event.time:
-            (today if event.time > now - timedelta(days=1) else before)[f"{event.service} on {event.host}"] += 1
+            name = f"{event.service} on {event.host}"
+            (today if event.time > now - timedelta(days=1) else before)[name] += 1
+            last[name] = event
     for name, count in today.most_common():
         if count >= 5 and count > 2 * before[name]:
-            yield _row(
-                "warning", name, f"{count} errors logged in the last day, {before[name]} in the day before", "read its log"
-            )
+            meaning, hint = _meant(last[name])
+            rates = f"{count} errors logged in the last day, {before[name]} in the day before"
+            yield _row("warning", name, f"{rates}; the last: {meaning}", hint)
     yield from (_row("warning", f"{row.host} {row.what}".strip(), row.reason, row.hint) for row in found.skipped)
+
+
+def _meant(event: LogEvent) -> tuple[str, str]:
+    """What an error means, where that is known, else what it says; and what to do."""
+    known = signatures().matching(told_by(event))
+    for signature, values in sorted(known, key=lambda found: KINDS.index(found[0].kind)):
+        return signature.summarized(values), signature.advice(values)
+    said = told_by(event).strip().partition("\n")[0]
+    return said[:SAID] + "…" * (len(said) > SAID), f"read {event.place.rpartition(':')[0]}"
 
 
 def certificates(_: Site, answers: Answers) -> Iterator[Row]:
@@ -200,4 +258,4 @@ def causes(site: Site, most: int) -> list[Row]:
     return [_row("error", row["subject"], row["summary"], row["hint"]) for row in rows[: 3 * most]]
 
 
-CHECKS: tuple[Check, ...] = (agents, pools, quotas, things, log_rates, certificates, versions)
+CHECKS: tuple[Check, ...] = (agents, units, pools, quotas, things, log_rates, certificates, versions)

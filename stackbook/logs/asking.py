@@ -121,8 +121,15 @@ class Answers:
         return str(found) if found else None
 
     def _complain(self, service: str, path: str, answer: Any) -> None:
-        row = Skipped("", f"API {service}: {path}", f"HTTP {answer.status_code}: {answer.text.strip()[:200]}")
-        self.skipped.append(row)
+        from openstack.exceptions import HttpException, raise_from_response
+
+        said, hint = answer.text.strip()[:200], ""
+        try:
+            raise_from_response(answer)
+        except HttpException as error:
+            told = told_by_cloud(error, service)
+            said, hint = (str(told.found[0]), told.hint or "") if told else (said, "")
+        self.skipped.append(Skipped("", f"API {service}: {path}", f"HTTP {answer.status_code}: {said}", hint))
 
     def _skip(self, service: str, error: StackbookError) -> None:
         self._dumb.add(service)

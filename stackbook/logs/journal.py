@@ -18,7 +18,7 @@ from stackbook.logs.find import PROJECTS
 UNITS = ("devstack@*", *(prefix + project + "*" for project in PROJECTS for prefix in ("", "openstack-")))
 FIELDS = (
     *("MESSAGE", "PRIORITY", "LOGGER_NAME", "LOGGER_LEVEL", "EXCEPTION_TEXT", "EXCEPTION_INFO", "REQUEST_ID"),
-    *("SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT", "_HOSTNAME", "CONTAINER_NAME", "CODE_FUNC"),
+    *("SYSLOG_IDENTIFIER", "_PID", "_SYSTEMD_UNIT", "UNIT", "_HOSTNAME", "CONTAINER_NAME", "CODE_FUNC"),
 )
 _READ = 256 * 1024
 

@@ -64,8 +64,10 @@ def moment_of(entry: dict[str, str]) -> float | None:
 
 
 def service_of_entry(entry: dict[str, str]) -> str:
-    """The service that wrote the entry, from its container, unit or identifier."""
-    unit = entry.get("_SYSTEMD_UNIT", "").removesuffix(".service").removeprefix("devstack@").removeprefix("openstack-")
+    """The service that wrote the entry, or of which systemd wrote it, from its container, unit or identifier."""
+    unit = entry.get("_SYSTEMD_UNIT", "")
+    unit = entry.get("UNIT", unit) if unit == "init.scope" else unit
+    unit = unit.removesuffix(".service").removeprefix("devstack@").removeprefix("openstack-")
     name = entry.get("CONTAINER_NAME", "").replace("_", "-") or unit or entry.get("SYSLOG_IDENTIFIER", "")
     return DEVSTACK_UNITS.get(name, name)
 

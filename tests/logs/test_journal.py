@@ -59,3 +59,13 @@ def test_ambient_reads_priorities(tmp_path: Path) -> None:
     journalctl(tmp_path, b"".join(entry(message, PRIORITY=priority) for message, priority in written))
     found = ambient([host(tmp_path)], MOMENT, None)
     assert {(event.level, event.message) for event in found.events} == {("WARNING", "no level in this"), ("ERROR", "an error")}
+
+
+def test_systemd_speaks_of_a_service(tmp_path: Path) -> None:
+    """What systemd says of a unit is told of that unit's service, not of systemd's own scope."""
+    said = entry(
+        b"Failed to start nova-scheduler.service", PRIORITY=b"3", _SYSTEMD_UNIT=b"init.scope", UNIT=b"nova-scheduler.service"
+    )
+    journalctl(tmp_path, said)
+    (event,) = ambient([host(tmp_path)], MOMENT, None).events
+    assert (event.service, event.message) == ("nova-scheduler", "Failed to start nova-scheduler.service")
