@@ -141,7 +141,7 @@ def run_told(given: str) -> Row | None:
     events = run.events()
     known = {"run": run.id, "runbook": run.runbook, "site": run.site, "request_id": run.request_id, "created": events[0]["time"]}
     ended = events[-1] if events[-1]["event"] == "end" else {}
-    return {**known, "status": ended.get("status", ""), "error": ended.get("error")}
+    return {**known, "status": ended.get("status", ""), "error": ended.get("error"), "ended": ended.get("time")}
 
 
 def moment(text: str | None) -> datetime | None:

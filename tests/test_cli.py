@@ -269,7 +269,7 @@ def test_a_run_is_traced_on_its_own_site(place: Path, said: Said) -> None:
     """By ``last``, its name, or the name's end; what is no run is looked for in the sandbox, or where --site says."""
     run = new_run("fixed-ip", "office", place / "runs")
     run.begin()
-    for name in ("last", run.id, run.id[:15], run.id.partition("-")[2]):
+    for name in ("last", run.id, run.id[:15], run.id.partition("-")[2], run.id[-4:]):
         code, _, err = said("trace", name)
         assert code == 3 and "'office'" in err, (name, err)
     assert "'office'" not in said("trace", "web")[2]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from stackbook.logs.diagnosis import Diagnosis
     from stackbook.site import Site
 
-_STAMP, _END = re.compile(r"\d{8}T\d{6}"), re.compile(r"-[0-9a-f]{4}\Z")
+_STAMP, _END = re.compile(r"\d{8}T\d{6}"), re.compile(r"(?:\A|-)[0-9a-f]{4}\Z")
 """How the names of runs begin and end."""
 
 

@@ -125,7 +125,7 @@ class _Trace:
         """Those of the errors; else of all lines; where nothing failed, of the last only: a server may be years old."""
         times = [event.time for event in events if event.time]
         errors = [event.time for event in events if event.time and serious(event)]
-        fault = moment((self.subject.row.get("fault") or {}).get("created"))
+        fault = moment((self.subject.row.get("fault") or {}).get("created") or self.subject.row.get("ended"))
         if errors or not times:
             return errors or ([fault] if fault else [])
         return times if any(hit.signature.kind != "cause" for hit in hits) else [max(times)]

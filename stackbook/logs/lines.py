@@ -40,6 +40,13 @@ APACHE = re.compile(
     rb" (?P<year>\d{4})\] "
     rb"(?:\[(?:\w*:)?(?P<level>\w+)\] )?(?:\[pid (?P<pid>\d+)(?::tid \d+)?\] )?(?:\[(?:client|remote) [^\]]{0,100}\] )*"
 )
+UWSGI = re.compile(
+    rb"(?:\[pid: (?P<pid>\d{1,10})\|app: (?P<app>-?\d{1,6})\|req: [^\]]{1,40}\] \S{0,64} \([^)]{0,200}\) \{[^}]{0,100}\}"
+    rb"|\*\*\* Starting uWSGI \S{1,40} \(\d\dbit\) on)"
+    rb" \[[A-Z][a-z]{2} (?P<month>[A-Z][a-z]{2}) +(?P<date>\d{1,2}) (?P<clock>\d\d:\d\d:\d\d) (?P<year>\d{4})\] "
+)
+"""A request as uWSGI logs it, beside the service's own lines (Debian's APIs), and its start."""
+_NO_APP = b"-1"
 PLAIN = re.compile(rb"\[?" + _CLOCK + rb"\]?(?P<sep>[ |:]|$)")
 """Another program's line that begins with a time: libvirt, Open vSwitch, RabbitMQ, MariaDB."""
 BACKWARD = 5.0
@@ -117,7 +124,7 @@ def head_of(line: bytes) -> Head | None:
     contained = KUBERNETES.match(line)
     if contained:
         return _inner(line, contained.end())
-    for reader in (_json, _loghub, _syslog, _apache, _other):
+    for reader in (_json, _loghub, _syslog, _apache, _uwsgi, _other):
         head = reader(line)
         if head is not None:
             return head
@@ -202,6 +209,15 @@ def _apache(line: bytes) -> Head | None:
     stamp = Stamp(day, found["clock"], found["fraction"])
     level = _OTHER_LEVELS.get((found["level"] or b"").lower(), b"")
     return Head("apache", stamp, int(found["pid"]) if found["pid"] else None, level, b"httpd", b"-", found.end())
+
+
+def _uwsgi(line: bytes) -> Head | None:
+    found = UWSGI.match(line)
+    if not found or found["month"] not in _MONTHS:
+        return None
+    day = b"%s-%02d-%02d" % (found["year"], _MONTHS.index(found["month"]) + 1, int(found["date"]))
+    level = b"ERROR" if found["app"] == _NO_APP else b"INFO"
+    return Head("uwsgi", Stamp(day, found["clock"], None), int(found["pid"]) if found["pid"] else None, level, b"uwsgi", b"-", 0)
 
 
 _OTHER_LEVELS = {

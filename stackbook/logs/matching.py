@@ -52,15 +52,16 @@ def _implied(event: LogEvent) -> dict[str, str]:
 
 
 def told_failures(subject: Subject, known: Signatures) -> list[Hit]:
-    """What the APIs call the subject's failure, matched like a line of a log."""
+    """What the APIs, and a run itself, call the subject's failure, matched like a line of a log."""
     told = subject.row.get("fault") or {}
-    texts = [("server fault", told.get("message"), told.get("created"), "")]
+    texts = [("API: server fault", told.get("message"), told.get("created"), "")]
+    texts += [("the run itself", subject.error_text, subject.row.get("ended"), "")] if subject.error else []
     texts += [
-        ("volume message", row.get("user_message"), row.get("created_at"), "") for row in subject.related.get("messages", ())
+        ("API: volume message", row.get("user_message"), row.get("created_at"), "") for row in subject.related.get("messages", ())
     ]
     for action in subject.related.get("actions", ())[:1]:
         texts += [
-            (f"instance event {one['event']}", one.get("details"), one.get("finish_time"), one.get("host"))
+            (f"API: instance event {one['event']}", one.get("details"), one.get("finish_time"), one.get("host"))
             for one in action.get("events") or ()
         ]
     hits = []
@@ -68,7 +69,7 @@ def told_failures(subject: Subject, known: Signatures) -> list[Hit]:
         for signature, values in known.matching(str(text or "")):
             evidence = Evidence(
                 str(host or ""),
-                f"API: {what}",
+                what,
                 moment(created),
                 str(text),
                 values={**values, subject.kind: subject.id},

@@ -44,7 +44,7 @@ def ended(run: Run, stop: Stop, transcript: Transcript | None, stumble: Exceptio
         return Ended("failed", _told(stumble))
     cell = _failed_cell(transcript)
     if cell is not None:
-        found = _same(error, cell) or _cell_error(cell)
+        found = _same(error, cell) or _cell_error(cell, run)
         return Ended(status_of(found), _advised(found, run, order))
     if status == "planned" and not error:
         return Ended(status)
@@ -72,15 +72,20 @@ def _same(error: Record | None, cell: Any) -> Record | None:
     return error if error and output and error.get("type") == output.ename else None
 
 
-def _cell_error(cell: Any) -> Record:
-    """The error as the cell shows it; what stackbook raised is taken apart again."""
+def _cell_error(cell: Any, run: Run) -> Record:
+    """The error as the cell shows it; what stackbook raised is taken apart again, and a cloud's failure can be traced."""
     output = failure(cell)
     if output is None:
         return {"type": "CellFailed", "what": "a cell failed without saying why", "found": None, "hint": None}
     lines = ANSI.sub("", output.evalue).splitlines() or [""]
     parts = {name: _after(lines, f"  {name}: ") for name in ("Found", "Try")}
-    what = "\n".join(line for line in lines if not line.startswith(("  Found: ", "  Try: ")))
-    return {"type": output.ename, "what": what or output.ename, "found": parts["Found"], "hint": parts["Try"]}
+    what = "\n".join(line for line in lines if not line.startswith(("  Found: ", "  Try: "))).removeprefix(f"{output.ename}: ")
+    hint = parts["Try"] or (f"stackbook trace {run.id}" if _FOR_URL in what else None)
+    return {"type": output.ename, "what": what or output.ename, "found": parts["Found"], "hint": hint}
+
+
+_FOR_URL = " Error for url: "
+"""Stands in what openstacksdk says when an API does not do what it was asked."""
 
 
 def _after(lines: list[str], start: str) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -84,3 +85,25 @@ def test_a_run_that_failed_tells_it_first(logs: Logs, tmp_path: Path, monkeypatc
     assert diagnosis_text(well).startswith(f"run inventory {good.id}  unchanged\n\n")
     assert Diagnoses([well], site).rows() == []
     assert run_told("nothing-like-it") is None
+
+
+def test_a_run_that_an_api_failed_leads_to_its_cause(logs: Logs, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What a run says itself is where its trace begins: here a worker of the API that could not load its application."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "stackbook.toml").touch()
+    failed = new_run("provider-vlan", "made-up", tmp_path / "runs")
+    failed.begin()
+    what = "500: Server Error for url: http://10.9.0.2:8774/v2.1/os-services, Internal Server Error"
+    failed.write("end", status="failed", error={"type": "HttpException", "what": what, "found": None, "hint": None})
+    stamp = datetime.now(UTC).astimezone().strftime("%a %b %d %H:%M:%S %Y")
+    request = (
+        f"10.9.0.1 () {{36 vars in 790 bytes}} [{stamp}] GET /v2.1/os-services => generated 21 bytes in 0 msecs (HTTP/1.1 500)"
+    )
+    logs.add("controller1", "nova-api", 0, "INFO", "an older record")
+    with (logs.folder / "controller1/var/log/nova/nova-api.log").open("a") as stream:
+        stream.write(f"[pid: 2537|app: -1|req: -1/35] {request} (HTTP/1.1 500) 2 headers in 83 bytes (0 switches on core 0)\n")
+    found = diagnose(made_up(logs), "last", run=run_told(failed.id), ask=False)
+    (cause,) = found.causes
+    assert cause.signature == "wsgi-app-missing"
+    assert "HTTP 500 to GET /v2.1/os-services" in diagnosis_text(found)
+    assert diagnosis_text(found).count("the run itself") == 1

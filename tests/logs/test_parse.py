@@ -53,6 +53,12 @@ EXPECTED = {
         ("INFO", 2931, "nova.compute.manager", "3ea4", None),
         ("WARNING", 2931, "nova.virt.libvirt.imagecache", "addc", None),
     ],
+    "uwsgi.log": [
+        ("INFO", None, "uwsgi", None, None),
+        ("INFO", 2485, "cinder.rpc", "04ce", None),
+        ("INFO", 2531, "uwsgi", None, None),
+        ("ERROR", 2537, "uwsgi", None, None),
+    ],
     "kubernetes.log": [("ERROR", 7, "nova.compute.manager", "1d3c", "oslo_messaging.exceptions.MessagingTimeout")],
     "docker.log": [("ERROR", 7, "glance.api", "2d3c", "glance_store.exceptions.StorageFull")],
     "kolla-keystone-apache.log": [

@@ -114,6 +114,15 @@ def test_bad_input_in_a_cell_exits_3(books: Path) -> None:
     assert found["error"] == {"type": "Refused", "what": "port x: taken", "found": "a; b", "hint": "look"}
 
 
+def test_what_a_cloud_fails_at_can_be_traced(books: Path) -> None:
+    """An error of openstacksdk that nobody turned into ours is named once, with the command that looks for its cause."""
+    code = "from openstack.exceptions import HttpException; raise HttpException('500: Server Error for url: http://a/b, no')"
+    found, _ = ran("free", code=code)
+    what = "500: Server Error for url: http://a/b, no"
+    hint = f"stackbook trace {found['run']}"
+    assert found["error"] == {"type": "HttpException", "what": what, "found": None, "hint": hint}
+
+
 def test_what_planning_refuses_is_in_the_journal(books: Path) -> None:
     """A refused plan leaves its reason in the journal, whoever runs the notebook, and in the record as it was raised."""
     code = (
