@@ -102,6 +102,7 @@ def silent(site: Site, wanted: Sequence[Service], patience: float = PATIENCE) ->
     """Services of `wanted` that have not reported to their API since they started; waits for their reports."""
     until = time.monotonic() + patience
     with Ticker("waiting for reports") as ticker:
+        ticker.tell("asking the APIs")
         while (rows := _silent(site, wanted)) and time.monotonic() < until:
             ticker.tell(f"{len(rows)} missing")
             time.sleep(1.0)

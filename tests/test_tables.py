@@ -136,7 +136,16 @@ def test_agents_of_a_changed_host_may_change_others_may_not() -> None:
     ]
     changed = [{**agent, "alive": False, "configurations": {"bridge_mappings": {"a": "b"}, "devices": 9}} for agent in agents]
     found = left({"agents": agents}, {"agents": changed}, plan)
-    assert found == [("agents", None, "changed", "alive"), ("agents", None, "changed", "configurations")]
+    assert found == [("agents", "compute2", "changed", "alive"), ("agents", "compute2", "changed", "configurations")]
+
+
+def test_an_agent_that_reports_for_the_first_time() -> None:
+    """On a host of the plan it is a consequence: the plan mended it. Elsewhere, or when one is gone, it is a named row."""
+    service = {"kind": "service", "host": "compute1", "name": "neutron-openvswitch-agent"}
+    plan = Plan("lab", (Change("update", service, "service/compute1/x", {"fresh": False}, {"fresh": True}),))
+    agents = [{"id": f"a{host[-1]}", "binary": "neutron-openvswitch-agent", "host": host} for host in ("compute1", "compute2")]
+    assert left({"agents": []}, {"agents": agents}, plan) == [("agents", "neutron-openvswitch-agent on compute2", "added", None)]
+    assert len(left({"agents": agents}, {"agents": []}, plan)) == 2
 
 
 def test_rows_without_an_id_are_found_again() -> None:

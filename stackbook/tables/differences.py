@@ -36,7 +36,7 @@ def _kind(kind: str, before: Rows, after: Rows, plan: Explained) -> Iterator[dic
             yield _difference(kind, row, "removed")
     for key, row in new.items():
         if key not in old:
-            if not plan.follows(kind, row):
+            if not plan.follows(kind, row) and not plan.on_host(kind, row):
                 yield _difference(kind, row, "added")
         elif not plan.row(kind, row) and not plan.binds(old[key], row):
             yield from _fields(kind, old[key], row, plan)
@@ -78,7 +78,14 @@ def _about(name: Any, item: Any, plan: Explained) -> bool:
 
 
 def _difference(kind: str, row: Row, what: str, **more: Any) -> dict[str, Any]:
-    return {"kind": kind, "name": row.get("name") or row.get("unavailable"), "id": row.get("id"), "what": what, **more}
+    where = " on ".join(str(row[name]) for name in ("binary", "host") if row.get(name))
+    return {
+        "kind": kind,
+        "name": row.get("name") or row.get("unavailable") or where or None,
+        "id": row.get("id"),
+        "what": what,
+        **more,
+    }
 
 
 def _key(row: Row) -> str:
