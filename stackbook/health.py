@@ -187,7 +187,8 @@ def things(_: Site, answers: Answers) -> Iterator[Row]:
 def log_rates(site: Site, _: Answers) -> Iterator[Row]:
     """Services that logged many more errors in the last day than in the one before; clocks that are wrong; what is not read."""
     now = datetime.now(UTC)
-    found = set_right(ambient(site.hosts, now - timedelta(days=2), None, levels=("ERROR", "CRITICAL")))
+    levels, noise = ("ERROR", "CRITICAL"), signatures().noise
+    found = set_right(ambient(site.hosts, now - timedelta(days=2), None, levels, noise=noise))
     for host, clock in wrong(found.stats.clocks).items():
         yield _row("error", host, clock_text(host, clock), "start chronyd there; then restart the host's agents")
     today, before, last = Counter[str](), Counter[str](), dict[str, LogEvent]()

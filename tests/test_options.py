@@ -90,6 +90,7 @@ def test_mistakes(project: str, text: str, summary: str) -> None:
         ("nova", "[neutron]\nauth_type = password\nauth_url = http://x\nusername = nova\npassword = x\nproject_name = service\n"),
         ("nova", "[pci]\nalias = {}\nalias = {}\n"),
         ("keystone", "[DEFAULT]\nlog-file = /x\n"),
+        ("nova", "[databse]\n# connection = x\n[oslo_messaging_amqp]\n"),
     ],
 )
 def test_no_false_findings(project: str, text: str) -> None:

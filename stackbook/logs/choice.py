@@ -26,6 +26,8 @@ class Choice:
     def __init__(self, request: dict[str, Any]) -> None:
         self.levels = {level.encode() for level in request.get("levels", ())}
         self.patterns = [re.compile(pattern) for pattern in request.get("patterns", ())]
+        self.noise = re.compile("|".join(request.get("noise", ())) or r"(?!)")
+        """What is in records that are never wanted: a limit shall not be used up by them."""
         self.every = not self.levels and not self.patterns
         """Whether holding one of the strings is enough."""
         self.strings = normal([*request.get("ids", ()), *self._level_names(), *request.get("literals", ())])
@@ -41,12 +43,15 @@ class Choice:
             found = _JSON_LEVEL.search(record.first.text)
             level = found.group(1) if found else b""
         lines = [record.first, *record.others[-3:]]
+        if self.noise.search(record.first.text.decode("utf-8", "replace")):
+            return False
         return level in self.levels or any(self._matches(line.text.decode("utf-8", "replace")) for line in lines)
 
     def keeps_entry(self, entry: dict[str, str]) -> bool:
         """Whether an entry of journald is wanted."""
         level = entry.get("LOGGER_LEVEL", "").encode() or _PRIORITIES.get(entry.get("PRIORITY", ""), b"")
-        return self.every or level in self.levels or self._matches(entry.get("MESSAGE", ""))
+        said = entry.get("MESSAGE", "")
+        return self.every or ((level in self.levels or self._matches(said)) and not self.noise.search(said))
 
     def _matches(self, text: str) -> bool:
         return any(pattern.search(text) for pattern in self.patterns)

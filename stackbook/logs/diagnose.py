@@ -114,7 +114,8 @@ class _Trace:
         if not times:
             return []
         self.say("looking at what else happened there at the time")
-        found = set_right(ambient(self.site.hosts, min(times) - BEFORE, max(times) + AFTER, patterns=self.known.ambient))
+        begin, end, known = min(times) - BEFORE, max(times) + AFTER, self.known
+        found = set_right(ambient(self.site.hosts, begin, end, patterns=known.ambient, noise=known.noise))
         seen = {(event.host, event.file, event.offset) for event in events}
         others = [event for event in found.events if (event.host, event.file, event.offset) not in seen]
         self.found = Found(self.found.events, list(dict.fromkeys([*self.found.skipped, *found.skipped])), self.found.stats)

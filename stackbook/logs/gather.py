@@ -76,6 +76,7 @@ def ambient(
     until: datetime | None,
     levels: Sequence[str] = ("WARNING", "ERROR", "CRITICAL"),
     patterns: Sequence[str] = (),
+    noise: Sequence[str] = (),
     *,
     limits: Limits | None = None,
     engine: str = "",
@@ -89,11 +90,13 @@ def ambient(
         until: Latest time.
         levels: Of `stackbook.logs.event.LEVELS`.
         patterns: Regular expressions, searched in a record's first line and the last lines of its traceback.
+        noise: Regular expressions, of records that are left out when their first line matches one.
         limits: How much each host may read and answer.
         engine: ``rg``, ``grep`` or ``python`` instead of the best that a host has.
         progress: Called with a line of text when a host has answered.
     """
     request = {"levels": list(levels), "patterns": list(patterns), "literals": literals(patterns), "engine": engine}
+    request["noise"] = list(noise)
     return _ask(hosts, request, since, until, limits or Limits(), progress)
 
 

@@ -59,9 +59,12 @@ def _option(known: Knowledge, types: Types, item: Assignment) -> Finding | None:
     return None
 
 
+_BOTH_NAMES = "the old name is read until it is removed; older releases know no other"
+
+
 def _unknown(known: Knowledge, types: Types, item: Assignment, key: str) -> Finding:
     if new := known.renamed.get(item.section, {}).get(key):
-        return _finding("warning", item, f"deprecated: use [{new[0]}] {new[1]}", "the old name is read until it is removed")
+        return _finding("info", item, f"deprecated: use [{new[0]}] {new[1]}", _BOTH_NAMES)
     if (hint := instead(known.project, item.section, key)) is not None:
         return _finding("warning", item, "removed: it has no effect", hint)
     if near := difflib.get_close_matches(key, types, 1, NEAR):
@@ -74,11 +77,12 @@ def _unknown(known: Knowledge, types: Types, item: Assignment, key: str) -> Find
 
 
 def _sections(known: Knowledge, text: IniText) -> Iterator[Finding]:
-    """Misspelt sections; one that a value names (a backend, a fabric, an auth_section) was meant so."""
+    """Misspelt sections that set something; one that a value names (a backend, a fabric, an auth_section) was meant so."""
     named = {word.strip().partition(":")[0].lower() for item in text.assignments for word in item.value.split(",")}
-    seen = set()
+    seen, filled = set(), {item.section for item in text.assignments}
     for name, index in text.sections:
-        if name in seen or name in named or known.section(name, _said(text, name)) is not None or name in known.renamed:
+        meant = name in named or known.section(name, _said(text, name)) is not None or name in known.renamed
+        if meant or name in seen or name not in filled:
             continue
         seen.add(name)
         if near := difflib.get_close_matches(name, known.options, 1, NEAR):

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from stackbook.logs import Limits, search
+from stackbook.logs import Limits, ambient, search
 from stackbook.logs.compressed import ROOM
 from tests.logs.trees import LOG, REQUEST, SERVER, agent, hits, host, judged, put
 
@@ -177,3 +177,16 @@ def test_a_file_full_of_matches_hides_no_other(tmp_path: Path, engine: str, endi
     offsets = {name: [event.offset - len(before) for event in found.events if event.service == name] for name in logs}
     assert offsets == expected
     assert [row.what for row in found.skipped] == [f"/var/log/nova/{name}.log{ending}" for name in ("nova-api", "nova-scheduler")]
+
+
+@pytest.mark.parametrize("engine", ["rg", "grep", "python"])
+def test_noise_uses_up_no_limit(tmp_path: Path, engine: str) -> None:
+    """Thousands of warnings that never tell anything do not hide the error that follows them."""
+    noise = b"2026-11-23 14:20:53.481 7 WARNING oslo_messaging.rpc.client [-] Using RPCClient manually\n" * 300
+    put(tmp_path, noise + b"2026-11-23 14:20:54.481 7 ERROR nova [-] the reason\n")
+    limits = Limits(events_per_file=50)
+    whole = ambient([host(tmp_path)], None, None, limits=limits, engine=engine)
+    assert len(whole.events) == 50 and "only its first 50" in whole.skipped[0].reason
+    found = ambient([host(tmp_path)], None, None, noise=["Using RPCClient"], limits=limits, engine=engine)
+    assert [event.message for event in found.events] == ["the reason"]
+    assert found.skipped == []
