@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from typing import Any
 from stackbook.errors import BadInput
 
 LAYOUTS = ("packstack", "debian", "kolla", "devstack", "sandbox")
+DEFAULT_SITE = "sandbox"
+"""The site that commands take when none is named."""
 SETTINGS = "stackbook.toml"
 HOST_SETTINGS = {"address", "roles", "user", "port", "key", "jump", "known_hosts"}
 SECRET_SETTINGS = ("password", "token", "secret", "passphrase")
@@ -50,6 +53,12 @@ class SiteSettings:
     sandbox: str | None = None
     """Name of the sandbox that this site is."""
     hosts: dict[str, HostSettings] = field(default_factory=dict)
+
+
+def at_site(hint: str, site: str) -> str:
+    """A hint that is a command of ours, with the site that it is about where the command would take another; else as it is."""
+    ours = hint.startswith(("stackbook run ", "stackbook trace "))
+    return f"{hint} --site {shlex.quote(site)}" if ours and site not in ("", DEFAULT_SITE) and "--site" not in hint else hint
 
 
 def workspace(start: Path | None = None) -> Path:

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from stackbook.config import at_site
 from stackbook.desired import quota_names
 from stackbook.hosts import everywhere
 from stackbook.logs.asking import Answers
@@ -58,6 +59,7 @@ def health(site: Site, most: int = MOST) -> Proof:
         rows += unanswered(answers)
         ticker.tell("causes")
         rows += causes(site, most)
+    rows = [{**row, "hint": at_site(row["hint"], site.name)} for row in rows]
     ordered = sorted(site.redactor.values(rows), key=lambda row: LEVELS.index(row["level"]))
     for row in ordered:
         if row["level"] != "info":

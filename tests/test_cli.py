@@ -16,6 +16,7 @@ import pytest
 
 from stackbook.cli import main, reference
 from stackbook.cli.parser import parser
+from stackbook.config import at_site
 from stackbook.journal import new_run
 from stackbook.runbook import catalogue
 
@@ -281,3 +282,19 @@ def test_a_run_is_traced_on_its_own_site(place: Path, said: Said) -> None:
     code, _, err = said("trace", run.id[:15])
     assert code == 3 and "runs match" in err and same.name in err and run.id in err
     assert "'office'" in said("trace", run.id)[2]
+
+
+@pytest.mark.parametrize(
+    ("hint", "told"),
+    [
+        ("stackbook trace req-1", "stackbook trace req-1 --site my lab"),
+        ("stackbook run health", "stackbook run health --site my lab"),
+        ("stackbook run health --site other", "stackbook run health --site other"),
+        ("stackbook runs", "stackbook runs"),
+        ("read its log", "read its log"),
+    ],
+)
+def test_commands_in_hints_name_their_site(hint: str, told: str) -> None:
+    """What is to be typed works on the site that it is about; on the default one as it is."""
+    assert at_site(hint, "my lab") == told.replace("my lab", "'my lab'")
+    assert at_site(hint, "sandbox") == at_site(hint, "") == hint

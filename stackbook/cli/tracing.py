@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
+from stackbook.config import DEFAULT_SITE
 from stackbook.render.text import colours
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _looks_like_an_id(given: str) -> bool:
 
 def _site(runs: Iterable[dict[str, Any] | None]) -> str:
     """The site of the first run that is traced; the sandbox where none is."""
-    return next((str(run["site"]) for run in runs if run), "sandbox")
+    return next((str(run["site"]) for run in runs if run), DEFAULT_SITE)
 
 
 def _run(given: str) -> dict[str, Any] | None:

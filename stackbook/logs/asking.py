@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from stackbook.site import Site
 
 Row = dict[str, Any]
-VERSIONS = {"compute": "2.96"}
-"""The newest microversion whose answers are understood."""
+VERSIONS = {"compute": "2.96", "block_storage": "3.64"}
+"""The newest microversion whose answers are understood; without one, cinder has no messages."""
 ABSENT = 404
 
 

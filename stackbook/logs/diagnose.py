@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 BEFORE = timedelta(minutes=5)
 """How long before the first error the same hosts are looked at."""
 AFTER = timedelta(seconds=5)
+LONG_BEFORE = timedelta(days=7)
+"""How far back a service's start is looked for, where what it told then would explain."""
 MOST_IDS = 40
 """Ids followed in one pass."""
 MOST_UNKNOWN = 20
@@ -99,6 +101,7 @@ class _Trace:
         clocks, failed = self.found.stats.clocks, max(self._times(events, hits), default=None)
         hits = [hit for hit in hits if not overruled(hit, clocks, failed)] + [*skews(clocks, self.known)]
         hits += findings(Case(self.subject, self.answers, hits), self.known)
+        hits += self._standing(hits, failed)
         return self._concluded(events, hits)
 
     def _search(self, ids: Iterable[str]) -> None:
@@ -122,6 +125,32 @@ class _Trace:
         near = [hit for hit in matched(others, self.known, linked=False) if hit.signature.scope == "host"]
         return [hit for hit in near if not over(hit, [*events, *others], max(times))]
 
+    def _standing(self, hits: Sequence[Hit], failed: datetime | None) -> list[Hit]:
+        """What would explain a hit and is logged once, at a service's start, long before: it holds until a start goes well."""
+        seen = {hit.signature.id for hit in hits}
+        wanted = {
+            (host, name)
+            for hit in hits
+            for name in hit.signature.explained_by
+            if name not in seen and self.known[name].lasting
+            for host in self._concerned(hit)
+        }
+        if not wanted or failed is None:
+            return []
+        self.say("looking at how services started")
+        hosts = [self.site.hosts[name] for name in {host for host, _ in wanted}]
+        named = [self.known[name] for name in dict.fromkeys(name for _, name in wanted)]
+        patterns = [text for signature in named for text in (signature.pattern, signature.over)]
+        found = set_right(ambient(hosts, failed - LONG_BEFORE, failed, levels=(), patterns=patterns))
+        near = matched(found.events, self.known, linked=False)
+        standing = [hit for hit in near if (hit.concerned, hit.signature.id) in wanted]
+        return [hit for hit in standing if not over(hit, found.events, failed)]
+
+    def _concerned(self, hit: Hit) -> set[str]:
+        """The hosts that a hit is about: where it was logged, and those it names, such as ``compute1@lvm``."""
+        named = {value.partition("@")[0] for value in hit.evidence.values.values()}
+        return {hit.concerned, *named} & set(self.site.hosts)
+
     def _times(self, events: Sequence[LogEvent], hits: Sequence[Hit]) -> list[datetime]:
         """Those of the errors; else of all lines; where nothing failed, of the last only: a server may be years old."""
         times = [event.time for event in events if event.time]
@@ -144,7 +173,7 @@ class _Trace:
             nearest = [*(path[-1] for path in ways), *self._standing_alone(hits)]
             unknown = [*(hit.evidence for hit in nearest), *unknown]
         diagnosis = Diagnosis(self.subject, causes, events, unknown[:MOST_UNKNOWN], self._skipped(), begun[-1] if begun else None)
-        diagnosis = replace(diagnosis, clocks=wrong(self.found.stats.clocks))
+        diagnosis = replace(diagnosis, clocks=wrong(self.found.stats.clocks), site=self.site.name)
         return self._numbered(diagnosis)
 
     def _standing_alone(self, hits: list[Hit]) -> list[Hit]:

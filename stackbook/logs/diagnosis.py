@@ -92,6 +92,8 @@ class Diagnosis:
     symptom: Hit | None = None
     clocks: dict[str, Clock] = field(default_factory=dict)
     """Hosts whose clock is wrong; the times of their events are set right."""
+    site: str = ""
+    """The site's name, for commands that mend it."""
 
     @property
     def chain(self) -> list[Hit]:

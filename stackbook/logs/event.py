@@ -26,6 +26,8 @@ class LogEvent:
     logger: str
     global_request_id: str | None
     request_id: str | None
+    user: str | None
+    """Id of the user whose request it is; None in work that a service does by itself."""
     instance: str | None
     """The id of the tag ``[instance: …]``."""
     message: str

@@ -29,9 +29,12 @@ def harvest(subject: Subject, events: Iterable[LogEvent], known: Signatures) -> 
 
 def acts(event: LogEvent) -> bool:
     """Whether the record is of a request that changes something: of a user's request, and no GET."""
-    return bool(event.global_request_id or event.instance or serious(event)) and not re.search(
-        r'"?(?:GET|HEAD) /|GET: /', event.message[:300]
-    )
+    whose = event.global_request_id or event.user or event.instance
+    return bool(whose or serious(event)) and not _READS.search(event.message[:300])
+
+
+_READS = re.compile(r'"?(?:GET|HEAD) (?:/|http)|GET: /|returned with HTTP \d')
+"""What APIs log of requests that only read; the last is told of others, too, after a line of their own."""
 
 
 def serious(event: LogEvent) -> bool:

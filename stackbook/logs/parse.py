@@ -93,7 +93,8 @@ def blank_event(host: str, file: str, service: str, offset: int, hits: Sequence[
     """An event of which nothing but its place is known."""
     return LogEvent(
         time=None, host=host, service=service, level="", pid=None, logger="", global_request_id=None, request_id=None,
-        instance=None, message="", traceback="", exception=None, file=file, offset=offset, hits=tuple(hits), flags=tuple(flags),
+        user=None, instance=None, message="", traceback="", exception=None,
+        file=file, offset=offset, hits=tuple(hits), flags=tuple(flags),
     )  # fmt: skip
 
 
@@ -128,7 +129,7 @@ def entry_event(entry: dict[str, str], blank: LogEvent) -> LogEvent:
 
 def _written(lines: Sequence[bytes], head: Head, blank: LogEvent) -> LogEvent:
     message, traceback = _split([_text(lines[0][head.body : LINE_LIMIT]).removeprefix(" "), *_unwrapped(lines[1:], lines[0])])
-    shared, own = _request_ids(_text(head.context or b""))
+    shared, own, user = _context(_text(head.context or b""))
     instance = INSTANCE.match(message)
     message = message[instance.end() :] if instance else message
     level = LEVELS.get(head.level.decode(), head.level.decode())
@@ -140,6 +141,7 @@ def _written(lines: Sequence[bytes], head: Head, blank: LogEvent) -> LogEvent:
         logger=_text(head.logger),
         global_request_id=shared,
         request_id=own,
+        user=user,
         instance=instance[1].lower() if instance else None,
         message=message,
         traceback=traceback,
@@ -147,10 +149,13 @@ def _written(lines: Sequence[bytes], head: Head, blank: LogEvent) -> LogEvent:
     )
 
 
-def _request_ids(context: str) -> tuple[str | None, str | None]:
-    """Global and own request id of a context: two ids, ``None`` or ``-`` and one, one alone, or none."""
-    given = [word for word in context.split(None, 2)[:2] if word.startswith("req-")]
-    return (given[0], given[1]) if len(given) == 2 else (None, given[0] if given else None)
+def _context(context: str) -> tuple[str | None, str | None, str | None]:
+    """Global and own request id of a context (two, ``None`` or ``-`` and one, one alone, or none), and the user after them."""
+    words = context.split(None, 4)[:3]
+    given = [word for word in words[:2] if word.startswith("req-")]
+    after = words[words.index(given[-1]) + 1 :] if given else []
+    user = after[0].rstrip("]") if after and after[0].rstrip("]") not in ("-", "None", "") else None
+    return (given[0], given[1], user) if len(given) == 2 else (None, given[0] if given else None, user)
 
 
 def _unwrapped(lines: Sequence[bytes], before: bytes = b"") -> list[str]:

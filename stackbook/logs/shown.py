@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from stackbook.config import at_site
 from stackbook.logs.clocks import clock_text
 from stackbook.logs.evidence import told
 from stackbook.render.values import one_line
@@ -42,7 +43,7 @@ def _lines(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
     if subject.error:
         yield f"  {paint('bad', str(subject.error.get('type') or 'Error'))}: {one_line(subject.error_text)}"
         if (hint := str(subject.error.get("hint") or "")) and not diagnosis.causes:
-            yield f"  Try: {one_line(hint)}"
+            yield f"  Try: {one_line(at_site(hint, diagnosis.site))}"
     yield ""
     yield from _timeline(diagnosis, paint, width)
     yield from _causes(diagnosis, paint, width)
@@ -122,7 +123,7 @@ def _causes(diagnosis: Diagnosis, paint: Paint, width: int) -> Iterator[str]:
             yield _step(len(path) - 1, path[-1], paint, width)
         yield f"  {paint('good', 'Remedy')}: {one_line(cause.remedy)}"
         if cause.runbook:
-            yield f"  {paint('good', 'Try')}: {command(cause.runbook)}"
+            yield f"  {paint('good', 'Try')}: {at_site(command(cause.runbook), diagnosis.site)}"
         yield ""
 
 

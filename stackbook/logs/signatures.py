@@ -59,6 +59,8 @@ class Signature:
     """``host``: counts for every request on its host, though its lines name none."""
     over: str = ""
     """A regular expression of lines after which it no longer holds on that host, such as those of a start that went well."""
+    lasting: bool = False
+    """Whether it is told once, when a service starts, and holds until `over`: it is looked for days back."""
     alone: bool = False
     """Whether it is worth telling about a subject that shows no symptom."""
     runbook: Runbook | None = None

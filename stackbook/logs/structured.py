@@ -40,6 +40,7 @@ def of_oslo(data: dict[str, Any], blank: LogEvent) -> LogEvent:
         logger=_string(data.get("name")),
         global_request_id=_string(known.get("global_request_id")) or None,
         request_id=_string(known.get("request_id")) or None,
+        user=_string(known.get("user_id") or known.get("user")) or None,
         instance=instance[0] if instance else None,
         message=message,
         traceback=traceback,

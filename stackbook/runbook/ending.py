@@ -6,6 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from stackbook.config import at_site
 from stackbook.errors import StackbookError
 from stackbook.journal import Run
 from stackbook.runbook.record import AWAITING, Record, last_attempt, outcome, status_of
@@ -44,11 +45,16 @@ def ended(run: Run, stop: Stop, transcript: Transcript | None, stumble: Exceptio
         return Ended("failed", _told(stumble))
     cell = _failed_cell(transcript)
     if cell is not None:
-        found = _same(error, cell) or _cell_error(cell, run)
+        found = _sited(_same(error, cell) or _cell_error(cell, run), run)
         return Ended(status_of(found), _advised(found, run, order))
     if status == "planned" and not error:
         return Ended(status)
     return Ended(status or "failed", error)
+
+
+def _sited(error: Record, run: Run) -> Record:
+    """The error whose hint, where it is a command, names the run's site."""
+    return {**error, "hint": at_site(error["hint"], run.site)} if error.get("hint") else error
 
 
 def _stopped(what: str, run: Run) -> Record:

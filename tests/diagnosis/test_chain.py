@@ -97,6 +97,51 @@ def test_requests_that_only_read_are_not_followed(logs: Logs) -> None:
     assert (len(found.events), found.causes) == (1, [])
 
 
+VOLUME = "a298cb04-7f91-413c-a3a9-9d75f086f6b9"
+DASHBOARDS = (
+    "[None req-3a8e06d1-0544-4ab3-a2c8-e9967e999997 50e0bc5af33642e9bed88e1c12c6cc92 99c3eb44df5246019eaa56d24d8a35b3 - - - -]"
+)
+SILENT = "[None None - - - - - -]"
+
+
+def write(logs: Logs, host: str, service: str, *lines: str) -> None:
+    """Lines of a log as they are."""
+    place = logs.folder / host / "var" / "log" / service.partition("-")[0] / f"{service}.log"
+    place.parent.mkdir(exist_ok=True)
+    with place.open("a") as stream:
+        stream.write("".join(f"2026-11-23 {line}\n" for line in lines))
+
+
+def test_a_request_without_a_global_id_is_followed(logs: Logs) -> None:
+    """The dashboard sends none: a request that names its user is followed all the same, to lines that name no volume."""
+    write(
+        logs, "controller1", "cinder-scheduler",
+        f"12:00:00.682 7 INFO cinder.scheduler.base_filter {DASHBOARDS} Filtering removed all hosts for the request "
+        f"with volume ID '{VOLUME}'. Filter results: CapacityFilter: (start: 0, end: 0)",
+        f"12:00:00.683 7 WARNING cinder.scheduler.host_manager {DASHBOARDS} volume service is down. (host: compute1@lvm)",
+        f"12:00:00.686 7 ERROR cinder.scheduler.flows.create_volume {DASHBOARDS} Failed to run task "
+        "cinder.scheduler.flows.create_volume.ScheduleCreateVolumeTask;volume:create: No valid backend was found",
+    )  # fmt: skip
+    found = traced(logs, VOLUME)
+    assert [event.level for event in found.events] == ["INFO", "WARNING", "ERROR"]
+    assert [cause.signature for cause in found.causes] == ["cinder-service-down"]
+
+
+@pytest.mark.parametrize(
+    ("later", "cause"), [("", "cinder-group-missing"), ("Driver initialization completed successfully.", "")]
+)
+def test_what_was_told_at_a_start_long_ago(logs: Logs, later: str, cause: str) -> None:
+    """A service says once, when it starts, why it can't work: that still holds days later, unless a start went well since."""
+    test_a_request_without_a_global_id_is_followed(logs)
+    said = "Failed to initialize driver.: Stderr: '  Volume group \"pkgosvg0\" not found'"
+    write(logs, "compute1", "cinder-volume", f"02:00:00.000 7 ERROR cinder.volume.manager {SILENT} {said}")
+    if later:
+        write(logs, "compute1", "cinder-volume", f"03:00:00.000 7 INFO cinder.volume.manager {SILENT} {later}")
+    found = traced(logs, VOLUME)
+    assert [found.signature for found in found.causes] == [cause or "cinder-service-down"]
+    assert not cause or "pkgosvg0" in str(found.causes[0].record())
+
+
 def test_an_id_that_nobody_knows(logs: Logs) -> None:
     """It is bad input, not an empty diagnosis."""
     with pytest.raises(BadInput, match="neither an API nor a log"):

@@ -219,3 +219,22 @@ def test_a_line_of_ten_megabytes_is_cut() -> None:
     assert long.flags == ("cut",)
     assert len(long.message) < 65536
     assert following.message == "next"
+
+
+@pytest.mark.parametrize(
+    ("context", "ids", "user"),
+    [
+        ("[req-a req-b 50e0 99c3 - - default default]", ("req-a", "req-b"), "50e0"),
+        ("[None req-b 50e0 99c3 - - - -]", (None, "req-b"), "50e0"),
+        ("[req-b admin demo - - -]", (None, "req-b"), "admin"),
+        ("[None req-b - - - - - -]", (None, "req-b"), None),
+        ("[req-b None None]", (None, "req-b"), None),
+        ("[req-b]", (None, "req-b"), None),
+        ("[None None - - - - - -]", (None, None), None),
+        ("[-]", (None, None), None),
+    ],
+)
+def test_whose_request_it_is(context: str, ids: tuple[str | None, str | None], user: str | None) -> None:
+    """Ids and user of a context, of old and new releases; a service's own work names no user."""
+    (found,) = parse_text(f"2026-11-23 14:20:53.481 7 INFO nova.api {context} x\n".encode())
+    assert ((found.global_request_id, found.request_id), found.user, found.message) == (ids, user, "x")
