@@ -13,6 +13,13 @@ EVERY = 1.5
 """Seconds between two signs of life: with what one of them may be late, no two are more than two apart."""
 
 
+Say = Callable[[str], None]
+
+
+def _print(part: str) -> None:
+    print(part, end="", flush=True)
+
+
 class Ticker:
     """Prints how far something is, at most every `EVERY` seconds, on a line of its own or on the one `begun` before it.
 
@@ -21,8 +28,9 @@ class Ticker:
     out, once the thing is done.
     """
 
-    def __init__(self, about: str = "", *, begun: bool = False) -> None:
-        self.about, self.own = about, bool(about) and not begun
+    def __init__(self, about: str = "", *, begun: bool = False, say: Say = _print, later: float = 0.0) -> None:
+        """`say` prints a part of a line; signs come `later` (seconds) than others', which have more to tell."""
+        self.about, self.own, self.say, self.later = about, bool(about) and not begun, say, later
         self.outer = _OPEN.get()
         self.begun = self.said = time.monotonic()
         self.width = 0
@@ -32,17 +40,25 @@ class Ticker:
     def __enter__(self) -> Self:
         if self.outer is None:
             self.token = _OPEN.set(self)
-            self.beating = threading.Thread(target=self._beat, daemon=True)
-            self.beating.start()
+            self.start()
         return self
 
     def __exit__(self, *_: object) -> None:
         if self.outer is None:
             _OPEN.reset(self.token)
-            self.ended.set()
-            self.beating.join()
+            self.stop()
             if self.own and self.width:
                 print(flush=True)
+
+    def start(self) -> None:
+        """From now on, say by itself that it goes on; to enter it does this, and opens its line for others."""
+        self.beating = threading.Thread(target=self._beat, daemon=True)
+        self.beating.start()
+
+    def stop(self) -> None:
+        """Say nothing more."""
+        self.ended.set()
+        self.beating.join()
 
     def tell(self, text: str) -> None:
         """Say `text` if it is time."""
@@ -51,7 +67,7 @@ class Ticker:
             return
         with self.lock:
             self.text, now = text, time.monotonic()
-            if now - self.said >= EVERY and not self.ended.is_set():
+            if now - self.said >= EVERY + self.later and not self.ended.is_set():
                 self.said = now
                 self._say(f" {text} {now - self.begun:.0f} s …".replace("  ", " "))
 
@@ -61,11 +77,11 @@ class Ticker:
         if self.width + len(part) > 100:
             part, self.width = f"\n{'…' if self.own else '   '}{part}", 0
         self.width += len(part)
-        print(part, end="", flush=True)
+        self.say(part)
 
     def _beat(self) -> None:
         with suppress(OSError, ValueError):  # a closed terminal does not end what goes on
-            while not self.ended.wait(max(0.05, self.said + EVERY - time.monotonic())):
+            while not self.ended.wait(max(0.05, self.said + EVERY + self.later - time.monotonic())):
                 self.tell(self.text)
 
 

@@ -13,6 +13,7 @@ from stackbook.errors import BadInput, ChangedSince
 from stackbook.journal import Event, Run
 from stackbook.plans import Actual, Change, Plan, Resource, Values, revive, same
 from stackbook.site import Site
+from stackbook.ticker import Ticker
 
 Made = tuple[Change, Values | None]
 """A pair that was made, with its memo; None for one begun and not known to be finished."""
@@ -45,8 +46,9 @@ def compute_undo(events: list[Event], site: Site) -> Plan:
     whole = [(change, memo) for change, memo in made(events)]
     pairs = [change.swapped(memo or {}) for change, memo in _reversible(net([pair for pair in whole if not _follows(pair[0])]))]
     left: list[Change] = []
-    with site.remembering():
-        for pair in reversed(pairs):
+    with site.remembering(), Ticker("planning") as ticker:
+        for number, pair in enumerate(reversed(pairs)):
+            ticker.tell(f"{number} of {len(pairs)}")
             removed_first = any(other.address == pair.address for other in left)
             if _left(pair, site, removed_first=removed_first):
                 revive(pair.resource).check_undo(site, pair)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
 from io import StringIO
 from pathlib import Path
 
 import pytest
 
+from stackbook import ticker
 from stackbook.render.redact import Redactor
+from stackbook.runbook import progress
 from stackbook.runbook.progress import Progress, lasting
 from stackbook.runbook.summary import ending
 
@@ -34,6 +38,35 @@ def test_what_a_cell_prints_comes_live_below_its_title(tmp_path: Path) -> None:
     lines = ["Apply …", "  create   a … done in 1.2 s", "  create   b … failed", "Apply: failed after 1.9 s", ""]
     assert said(tmp_path / "log", *steps, ("end", "failed after 1.9 s")).split("\n") == lines
     assert said(tmp_path / "l", *steps[:2], ("end", "1 s")).split("\n") == ["Apply …", "  create   a … 1 s", ""]
+
+
+def test_a_silent_cell_shows_life(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever a cell waits for, its line goes on; what it prints then is on lines of its own, and its end names it."""
+    monkeypatch.setattr(ticker, "EVERY", 0.01)
+    monkeypatch.setattr(progress, "LATER", 0.0)
+    stream = StringIO()
+    shown = Progress(tmp_path / "log", Redactor([]), stream)
+
+    def until(text: str) -> None:
+        end = time.monotonic() + 10
+        while text not in stream.getvalue():
+            assert time.monotonic() < end, stream.getvalue()
+            time.sleep(0.01)
+
+    shown.begin("Verify")
+    until("Verify … 0 s … 0 s …")
+    shown.output("found one\n")
+    until("\n  found one\n  … 0 s … 0 s …")
+    shown.output("create   a …")
+    until("\n  create   a … 0 s …")
+    shown.output(" done in 0.1 s\n")
+    until(" done in 0.1 s\n  … 0 s …")
+    shown.end("9.9 s")
+    said = stream.getvalue()
+    time.sleep(0.1)
+    assert stream.getvalue() == said == (tmp_path / "log").read_text()
+    assert said.endswith(" …\nVerify: 9.9 s\n")
+    assert [thread for thread in threading.enumerate() if "_beat" in thread.name] == []
 
 
 def test_pieces_become_lines(tmp_path: Path) -> None:
