@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from stackbook.errors import BadInput, CloudFailed, Refused
 from stackbook.plans import Actual, Change, Resource, Values
 from stackbook.resources import lookup, secrecy
+from stackbook.resources.quota import raised_by
 from stackbook.resources.waiting import gone, settled
 
 if TYPE_CHECKING:
     from stackbook.site import Site
 
 BUSY = ("creating", "downloading", "extending", "deleting", "attaching", "detaching", "reserved", "retyping")
+BACKEND = "cinder-volume"
 GIB = 1 << 30
 SOURCES = ("image", "snapshot", "source_volume")
 
@@ -70,6 +72,7 @@ class Volume(Resource):
         if actual is None or actual.replace:
             self._check_source(site, others, project)
             self._check_placement(site)
+            self._check_backend(site, others)
             self._check_quota(site, project, others)
         elif self.size is not None and self.size < actual.values["size"]:
             told = f"volume {self.name!r} ({actual.id}) has {actual.values['size']} GiB, wanted {self.size}"
@@ -237,9 +240,19 @@ class Volume(Resource):
             limit = answer.json()["quota_set"][name]
             if 0 <= limit["limit"] < limit["in_use"] + limit["reserved"] + more:
                 told = f"{limit['in_use'] + limit['reserved']} of {limit['limit']} in use, the plan needs {more} more"
-                raise Refused(
-                    f"{self.address}: the project's quota of {name} is too small", found=told, hint="raise it with Quota"
-                )
+                hint = raised_by(self.project or project)
+                raise Refused(f"{self.address}: the project's quota of {name} is too small", found=told, hint=hint)
+
+    def _check_backend(self, site: Site, others: Sequence[Resource]) -> None:
+        """Refuse where no backend could take the volume, unless the plan itself starts one."""
+        if any(other.kind == "service" and getattr(other, "name", "") == BACKEND for other in others):
+            return
+        path = f"/os-services?binary={BACKEND}"
+        answer = lookup.once(site, (path,), lambda: site.conn.block_storage.get(path, raise_exc=False))
+        listed = answer.json().get("services", []) if answer.status_code == 200 else []
+        if listed and not any((one["state"], one["status"]) == ("up", "enabled") for one in listed):
+            told = [f"{one['binary']} on {one['host']}: {one['state']}, {one['status']}" for one in listed]
+            raise Refused(f"{self.address}: no volume can be made now", found=told, hint="stackbook run health")
 
     def _wait(self, site: Site, id: str) -> None:
         wait(site, self.address, id)
@@ -250,7 +263,9 @@ def wait(site: Site, address: str, id: str, limit: float = 3600) -> None:
     found = settled(lambda: lookup.existing(site.conn.block_storage.get_volume, id), state, what=address, limit=limit)
     if found is None or found.status.startswith("error"):
         status = found.status if found is not None else "gone"
-        raise CloudFailed(f"{address}: came to be {status}", found=_message(site, id) or f"volume {id}")
+        raise CloudFailed(
+            f"{address}: came to be {status}", found=_message(site, id) or f"volume {id}", hint=f"stackbook trace {id}"
+        )
 
 
 def image_needs(image: Any) -> tuple[int, str]:

@@ -12,8 +12,10 @@ import pytest
 from stackbook import Absent, apply, plan, plan_undo
 from stackbook.errors import BadInput, Refused, Unsafe
 from stackbook.plans import Resource
-from stackbook.resources import Flavor, Image, KeyPair, Volume
+from stackbook.resources import Flavor, Image, KeyPair, Service, Volume
 from stackbook.resources.disk_files import disk_format, virtual_size
+from stackbook.sandbox import faults
+from tests.conftest import SANDBOX
 from tests.resources.conftest import Cycle, NewSite
 
 if TYPE_CHECKING:
@@ -184,6 +186,20 @@ def test_a_volume_too_small_for_its_image(new_site: NewSite, cloud: Connection, 
         assert id in str(refused.value) and "size=5" in str(refused.value)
     finally:
         cloud.image.delete_image(id)
+
+
+def test_a_volume_that_no_backend_would_take(new_site: NewSite) -> None:
+    """Refused with what is the matter, unless the plan itself starts a backend; not only after the run has begun."""
+    wanted, starts = Volume("x", size=1), Service(host="controller1", name="cinder-volume", started_after="2026-01-01T00:00Z")
+    faults.break_("backend-down", SANDBOX)
+    try:
+        with pytest.raises(Refused, match="no volume can be made now") as refused:
+            plan([wanted], new_site())
+        assert "cinder-volume on controller1@lvm: down, enabled" in str(refused.value)
+        assert "volume/x" in {change.address for change in plan([starts, wanted], new_site()).plan}
+    finally:
+        faults.heal("backend-down", SANDBOX)
+    assert len(plan([wanted], new_site())) == 1
 
 
 def test_an_ambiguous_image(new_site: NewSite, cloud: Connection, name: str) -> None:
