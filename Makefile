@@ -1,5 +1,6 @@
 # make demo   a real OpenStack on this machine, the first runbooks against it, and their reports
 # make test-host  the runbooks of hosts on a real one: a Debian guest in QEMU, built once (root, some minutes) and kept
+# make test-debian  the runbooks on OpenStack as Debian packages it, in a container with its own systemd, built once (root, some minutes)
 # make test   everything that must hold, a file of tests on each of two cores; installs what it needs (apt packages as root or through sudo)
 PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV := .venv
@@ -7,7 +8,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 unexport PYTHONDONTWRITEBYTECODE # images that set it would have each of the many processes compile all that it imports
 
-.PHONY: help demo test test-host lint types unit system env docs samples bench fuzz guided tempest clean
+.PHONY: help demo test test-host test-debian lint types unit system env docs samples bench fuzz guided tempest clean
 
 help:
 	@sed -n 's/^# //p' Makefile
@@ -41,6 +42,10 @@ unit: env
 test-host: env
 	@sh scripts/system-packages.sh scripts/guest-packages.txt
 	$(BIN)/python -m pytest tests/guest -rs --durations=5 $(PYTEST)
+
+test-debian: env
+	@sh scripts/system-packages.sh scripts/debian-packages.txt
+	$(BIN)/python -m pytest tests/debian -rs --durations=5 $(PYTEST)
 
 system:
 	@sh scripts/system-packages.sh

@@ -26,7 +26,7 @@ from stackbook.proof import Proof
 from stackbook.resources.quota import NETWORK, UNLIMITED, USAGE, in_use, raised_by
 from stackbook.services import CONTAINERS, SERVICES, service
 from stackbook.ticker import Ticker
-from stackbook.troubleshooting import MOST, trace
+from stackbook.troubleshooting import MOST, diagnosed, in_error
 from stackbook.units import since, states
 
 if TYPE_CHECKING:
@@ -102,17 +102,18 @@ def units(site: Site, _: Answers) -> Iterator[Row]:
     told = everywhere(site.hosts.values(), lambda host: list(states(host, layout, names).values()))
     yield from (_row("warning", host, f"its services are not known: {error.what}") for host, error in told.failed.items())
     for host, found in told.found.items():
-        for state in {state.unit: state for state in found if state.known}.values():
+        unique = {state.unit: state for state in found if state.known}.values()
+        for state in unique:
             name, look = f"{state.unit} on {host}", f"systemctl status {state.unit} on {host}"
             lately = time.time() - state.started < LATELY_S
             if state.active == "failed":
                 yield _row("error", name, f"ended by itself, {since(state)}", look)
             elif state.restarts >= AGAIN and (lately or not state.running):
                 yield _row("error", name, f"ends again and again: systemd started it {state.restarts} times by now", look)
-            elif state.running and not state.enabled and layout != CONTAINERS:
-                yield _row(
-                    "warning", name, "runs, but does not come up with its host", f"systemctl enable {state.unit} on {host}"
-                )
+        left = [state.unit for state in unique if state.running and not state.enabled and layout != CONTAINERS]
+        if left:
+            summary = f"{', '.join(left)}: running, but not enabled: they will not come up with their host"
+            yield _row("warning", f"services of {host}", summary, f"systemctl enable {' '.join(left)} on {host}")
 
 
 def unanswered(answers: Answers) -> Iterator[Row]:
@@ -255,8 +256,8 @@ def versions(site: Site, _: Answers) -> Iterator[Row]:
 
 def causes(site: Site, most: int) -> list[Row]:
     """What is in ERROR, with its cause."""
-    rows = trace(site).rows() if most else []
-    return [_row("error", row["subject"], row["summary"], row["hint"]) for row in rows[: 3 * most]]
+    rows = diagnosed(site, in_error(site)).rows() if most else []
+    return [_row("error", row["subject"], row["summary"], row["command"] or row["hint"]) for row in rows[: 3 * most]]
 
 
 CHECKS: tuple[Check, ...] = (agents, units, pools, quotas, things, log_rates, certificates, versions)

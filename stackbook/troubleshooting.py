@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from stackbook.config import workspace
+from stackbook.config import at_site, workspace
 from stackbook.errors import BadInput
 from stackbook.journal import JOURNAL, open_run
 from stackbook.logs.asking import Answers, Row
 from stackbook.logs.diagnose import diagnose
-from stackbook.logs.diagnosis import Diagnosis
-from stackbook.logs.shown import highlights, raw
+from stackbook.logs.diagnosis import Cause, Diagnosis
+from stackbook.logs.shown import command, highlights, raw
 from stackbook.pictures import Picture, chain, timeline
 from stackbook.render.frame import Frame, frame
 
@@ -88,26 +89,18 @@ def _step(hit: Hit) -> dict[str, Any]:
 
 
 def _rows(diagnosis: Diagnosis) -> list[dict[str, Any]]:
-    subject = diagnosis.subject.title
-    rows = [
-        {
-            "level": "error",
-            "subject": subject,
-            "summary": cause.summary,
-            "sure": f"{cause.confidence:.0%}",
-            "hint": cause.remedy,
-            "runbook": (cause.runbook or {}).get("name", ""),
-        }
-        for cause in diagnosis.causes
-    ]
-    if not rows and (error := diagnosis.subject.error):
-        said = {"summary": diagnosis.subject.error_text, "hint": error.get("hint") or "", "sure": "", "runbook": ""}
-        rows = [{"level": "error", "subject": subject, **said}]
-    unknown = [] if rows else diagnosis.unknown[:3]
-    return rows + [
-        {"level": "unknown", "subject": subject, "summary": one.text[:300], "sure": "", "hint": one.place, "runbook": ""}
-        for one in unknown
-    ]
+    """A row for each cause; without one, for what a run said itself, or for the nearest evidence."""
+    about = {"subject": diagnosis.subject.title, "sure": "", "runbook": "", "command": ""}
+    if diagnosis.causes:
+        return [{**about, **_cause(cause, diagnosis.site)} for cause in diagnosis.causes]
+    if error := diagnosis.subject.error:
+        return [{**about, "level": "error", "summary": diagnosis.subject.error_text, "hint": error.get("hint") or ""}]
+    return [{**about, "level": "unknown", "summary": one.text[:300], "hint": one.place} for one in diagnosis.unknown[:3]]
+
+
+def _cause(cause: Cause, site: str) -> dict[str, Any]:
+    mends = {"runbook": cause.runbook["name"], "command": at_site(command(cause.runbook), site)} if cause.runbook else {}
+    return {"level": "error", "summary": cause.summary, "sure": f"{cause.confidence:.0%}", "hint": cause.remedy, **mends}
 
 
 def trace(site: Site, subject: str = "", since: str = "") -> Diagnoses:
@@ -115,12 +108,16 @@ def trace(site: Site, subject: str = "", since: str = "") -> Diagnoses:
 
     Each finding is written to the run's journal. `since` is a time, or how long ago, such as ``2h``.
     """
-    begin = moment(since)
-    names = [subject] if subject else in_error(site)
-    found = Diagnoses([diagnose(site, name, since=begin, run=run_told(name), progress=_quietly) for name in names], site)
+    found = diagnosed(site, [subject] if subject else in_error(site), since)
     for row in site.redactor.values(found.rows()):
         site.run.write("finding", **{name: row[name] for name in ("level", "subject", "summary", "hint")})
     return found
+
+
+def diagnosed(site: Site, subjects: Sequence[str], since: str = "") -> Diagnoses:
+    """The diagnosis of each of the subjects."""
+    begin = moment(since)
+    return Diagnoses([diagnose(site, one, since=begin, run=run_told(one), progress=_quietly) for one in subjects], site)
 
 
 def in_error(site: Site) -> list[str]:

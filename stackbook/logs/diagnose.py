@@ -171,7 +171,7 @@ class _Trace:
         unknown = unexplained(events, known, self.known)
         if not causes and (begun or self.subject.wrong):
             nearest = [*(path[-1] for path in ways), *self._standing_alone(hits)]
-            unknown = [*(hit.evidence for hit in nearest), *unknown]
+            unknown = list({(one.place, one.text): one for one in (*(hit.evidence for hit in nearest), *unknown)}.values())
         diagnosis = Diagnosis(self.subject, causes, events, unknown[:MOST_UNKNOWN], self._skipped(), begun[-1] if begun else None)
         diagnosis = replace(diagnosis, clocks=wrong(self.found.stats.clocks), site=self.site.name)
         return self._numbered(diagnosis)

@@ -75,7 +75,7 @@ def build(folder: Path, tell: Callable[[str], None]) -> None:
     tree = folder / "tree"
     tell("unpacking Debian (some minutes, once)")
     include = f"--include={','.join(PACKAGES)}"
-    _run(["debootstrap", "--variant=minbase", include, SUITE, str(tree), *_mirror()], log=folder / "debootstrap.log")
+    _run(["debootstrap", "--variant=minbase", include, SUITE, str(tree), *mirror()], log=folder / "debootstrap.log")
     tell("writing its disk")
     _configure(tree, folder)
     for name, kind in (("vmlinuz", "vmlinuz-*"), ("initrd", "initrd.img-*")):
@@ -85,7 +85,7 @@ def build(folder: Path, tell: Callable[[str], None]) -> None:
     shutil.rmtree(tree)
 
 
-def _mirror() -> list[str]:
+def mirror() -> list[str]:
     """Where this machine has its own Debian packages from; nothing where it is another system: debootstrap knows a place."""
     told = subprocess.run(
         ["apt-get", "indextargets", "--format", "$(CODENAME) $(REPO_URI)"], capture_output=True, text=True, check=False
