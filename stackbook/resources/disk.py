@@ -22,8 +22,6 @@ if TYPE_CHECKING:
 
     from stackbook.site import Site
 
-UNPLACED = "schedule allocate volume"
-"""Begins what cinder says when no backend would have any volume: another form of the disk does not help."""
 SOURCE, FILLING, COMPARED = "stackbook_source", "stackbook_filling", "stackbook_compared"
 """Metadata of a volume: the disk it holds, the disk it is being filled from, and how its content was compared."""
 WAY = "stackbook_way"
@@ -171,8 +169,6 @@ class Disk(Resource):
         try:
             volume.wait(site, self.address, id, LIMIT)
         except CloudFailed as error:
-            if str(error.found).startswith(UNPLACED):
-                raise
             raise NotTaken(error.what, found=error.found, hint=error.hint) from None
         return id, sums
 
