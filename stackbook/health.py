@@ -23,7 +23,8 @@ from stackbook.logs.gather import ambient
 from stackbook.logs.signatures import KINDS, signatures
 from stackbook.logs.subject import moment
 from stackbook.proof import Proof
-from stackbook.resources.quota import NETWORK, UNLIMITED, USAGE, in_use, raised_by
+from stackbook.resources import lookup
+from stackbook.resources.quota import NETWORK, UNLIMITED, USAGE, in_use
 from stackbook.services import CONTAINERS, SERVICES, service
 from stackbook.ticker import Ticker
 from stackbook.troubleshooting import MOST, diagnosed, in_error
@@ -157,7 +158,7 @@ def quotas(_: Site, answers: Answers) -> Iterator[Row]:
                 used = in_use(told)
                 if used >= NEAR * told["limit"]:
                     settable = name in quota_names() or name in NETWORK.values()
-                    hint = raised_by(project["name"]) if settable else "openstack quota set"
+                    hint = lookup.raised_by(project["name"]) if settable else "openstack quota set"
                     yield _row("warning", f"project {project['name']}", f"{used} of {told['limit']} {name} used", hint)
 
 

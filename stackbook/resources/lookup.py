@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -305,6 +306,11 @@ def whole(address: str, field: str, value: Any, lowest: int = 0) -> None:
         raise BadInput(f"{address}: {field} {value!r} is not a whole number")
     if value < lowest:
         raise BadInput(f"{address}: {field} {value} is below {lowest}")
+
+
+def raised_by(project: str) -> str:
+    """The command that shows what a project (name or id) uses of its quotas, and raises them."""
+    return f"stackbook run project-quotas -p project={shlex.quote(project)}"
 
 
 def put(resource: Resource, **normal: Any) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -126,11 +125,6 @@ class Quota(Resource):
             found = _answer(site.conn.network, f"/quotas/{id}{'/default' * defaults}", "quota")
             limits |= {ours: found.get(theirs) for ours, theirs in NETWORK.items()}
         return limits
-
-
-def raised_by(project: str) -> str:
-    """The command that shows what a project (name or id) uses of its quotas, and raises them."""
-    return f"stackbook run project-quotas -p project={shlex.quote(project)}"
 
 
 def usage(site: Site, project: str) -> dict[str, int]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from stackbook.errors import BadInput, Refused
 from stackbook.plans import Actual, Resource
 from stackbook.resources import lookup
-from stackbook.resources.quota import raised_by
 
 if TYPE_CHECKING:
     from stackbook.resources.server import Server
@@ -147,7 +146,7 @@ def _quota_holds(server: Server, site: Site, others: Sequence[Resource], project
         used = limit["in_use"] + limit["reserved"]
         if 0 <= limit["limit"] < used + more:
             told = f"{used} of {limit['limit']} in use, the plan needs {more} more"
-            hint = raised_by(server.project or project)
+            hint = lookup.raised_by(server.project or project)
             raise Refused(f"{server.address}: the project's quota of {name} is too small", found=told, hint=hint)
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from stackbook.errors import BadInput, CloudFailed, Refused
 from stackbook.plans import Actual, Change, Resource, Values
 from stackbook.resources import lookup, secrecy
-from stackbook.resources.quota import raised_by
 from stackbook.resources.waiting import gone, settled
 
 if TYPE_CHECKING:
@@ -240,7 +239,7 @@ class Volume(Resource):
             limit = answer.json()["quota_set"][name]
             if 0 <= limit["limit"] < limit["in_use"] + limit["reserved"] + more:
                 told = f"{limit['in_use'] + limit['reserved']} of {limit['limit']} in use, the plan needs {more} more"
-                hint = raised_by(self.project or project)
+                hint = lookup.raised_by(self.project or project)
                 raise Refused(f"{self.address}: the project's quota of {name} is too small", found=told, hint=hint)
 
     def _check_backend(self, site: Site, others: Sequence[Resource]) -> None:
