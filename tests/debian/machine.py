@@ -47,6 +47,10 @@ FILES = {
     "usr/local/sbin/modprobe": "#!/bin/sh\nexit 0\n",
 }
 """What is on it besides packages: its network, a second NIC, and no module of the kernel that it shares."""
+_APART = ["unshare", "--mount", "--propagation", "private", "sh", "-c"]
+_IN_TREE = 'mount --bind /proc "$0/proc" && exec chroot "$0" "$@"'
+_BOOTED = 'mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && exec "$0" "$@"'
+"""With mounts that nobody else sees: packages are configured with /proc, and a container wants a place that is no disk."""
 BOOT_S = 600
 
 
@@ -79,8 +83,7 @@ class _Container:
         nspawn = ["systemd-nspawn", "-q", "-D", str(folder / "tree"), f"--machine={NAME}", "--boot", "--network-veth"]
         nspawn += ["--register=no", "--keep-unit", "--capability=all", "--bind=/dev/net/tun"]
         nspawn += [] if kept else ["--volatile=overlay"]
-        apart = 'mkdir -p /run/systemd && mount -t tmpfs tmpfs /run/systemd && exec "$@"'  # it wants a place that is no disk
-        command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", apart, "sh", *nspawn]
+        command = [*_APART, _BOOTED, *nspawn]
         log = (folder / "boot.log").open("w")
         self.process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL)
         host, until = SshHost(_settings(folder)), time.monotonic() + BOOT_S
@@ -140,7 +143,7 @@ def _install(folder: Path, tell: Callable[[str], None]) -> None:
     shutil.copy("/etc/resolv.conf", tree / "etc/resolv.conf")
     quiet = ["env", "DEBIAN_FRONTEND=noninteractive", "LC_ALL=C"]
     for words in (["update"], ["install", "-y", "--no-install-recommends", *BASE, *PACKAGES]):
-        _run(["chroot", str(tree), *quiet, "apt-get", "-q", *words], folder)
+        _run([*_APART, _IN_TREE, str(tree), *quiet, "apt-get", "-q", *words], folder)
     (tree / "usr/sbin/policy-rc.d").unlink()
     _run(["systemctl", f"--root={tree}", "enable", "eno2"], folder)
     _run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(folder / "key")], folder)

@@ -28,10 +28,12 @@ tokens() {
 echo "databases and messages"
 printf '[mysqld]\nmax_connections = 1000\n' > /etc/mysql/mariadb.conf.d/99-openstack.cnf
 systemctl restart mariadb
+systemctl start rabbitmq-server memcached
+rabbitmqctl -q await_startup
 for name in keystone glance placement nova_api nova nova_cell0 neutron cinder; do
-    mysql -e "CREATE DATABASE $name; GRANT ALL ON $name.* TO '${name%%_*}'@'%' IDENTIFIED BY '$PW'"
+    mysql -e "CREATE DATABASE IF NOT EXISTS $name; GRANT ALL ON $name.* TO '${name%%_*}'@'%' IDENTIFIED BY '$PW'"
 done
-rabbitmqctl -q add_user openstack "$PW"
+rabbitmqctl -q list_users | grep -q "^openstack" || rabbitmqctl -q add_user openstack "$PW"
 rabbitmqctl -q set_permissions openstack '.*' '.*' '.*'
 sed -i 's/^processes = .*/processes = 2/' /etc/*/*-uwsgi.ini
 
@@ -53,7 +55,7 @@ crudini --del $file DEFAULT enabled_backends
 set_ $file glance_store stores file,http
 set_ $file glance_store default_store file
 set_ $file glance_store filesystem_store_datadir /var/lib/glance/images/
-as glance "glance-manage -v db_sync" > /dev/null 2>&1
+as glance "glance-manage db_sync" > /dev/null 2>&1
 
 echo "placement"
 file=/etc/placement/placement.conf
