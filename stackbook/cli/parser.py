@@ -9,7 +9,6 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import stackbook
-from stackbook.config import DEFAULT_SITE
 from stackbook.errors import EXIT_BAD_INPUT
 
 EXITS = "exit codes: 0 done or nothing to do, 1 failed, 2 changes await approval, 3 bad input, 130/143 interrupted"
@@ -327,7 +326,7 @@ def _inventory(commands: Any) -> None:
         "show what the handy commands show, in one go: pools, images, networks, subnets, ports, …",
         "stackbook inventory --site sandbox",
     )
-    made.add_argument("--site", metavar="NAME", default=DEFAULT_SITE, help="a site of stackbook.toml, or a cloud of clouds.yaml")
+    made.add_argument("--site", metavar="NAME", default="sandbox", help="a site of stackbook.toml, or a cloud of clouds.yaml")
     made.add_argument("--csv", metavar="FILE", help="write all rows into this CSV file")
     _json(made)
 
